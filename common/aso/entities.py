@@ -1,0 +1,1 @@
+"""The entities of search optimisation."""

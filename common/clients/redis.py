@@ -1,0 +1,21 @@
+"""Factory of the Redis client."""
+
+import redis
+
+from common.settings import Settings
+
+
+def redis_client(settings: Settings) -> redis.Redis | None:
+    """Build the client with short timeouts, or None where the deployment has no Redis.
+
+    Half a second to connect or answer is the point from which going without the cache is faster than waiting for it.
+    """
+    if not settings.redis_url:
+        return None
+    return redis.Redis.from_url(
+        settings.redis_url,
+        socket_connect_timeout=0.5,
+        socket_timeout=0.5,
+        max_connections=64,
+        health_check_interval=30,
+    )

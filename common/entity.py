@@ -1,0 +1,126 @@
+"""The declaration of an entity: written once per entity, read by everything that stores, moves or queries it.
+
+From a declaration come the Firestore repository, uniqueness keys, indexes and TTL policies, the BigQuery tables, the
+events the relay publishes, the caches a change makes stale, the scans a change wakes, and the personal-data map.
+Mechanisms that serve every domain (relay, sync, invalidation) read the generated ``common/entities.json`` through
+``common.registry`` and so import no domain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
+
+from common.model import Model
+
+EntityModel = TypeVar("EntityModel", bound=Model)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unique:
+    """A rule of uniqueness per tenant, kept by a key document in the same transaction (Firestore has no constraint).
+
+    Attributes:
+        name: Name of the rule, such as ``url``.
+        fields: Fields whose values together are unique; a document in which any is None is exempt.
+        code: Problem code of the refusal, such as ``url_taken``.
+    """
+
+    name: str
+    fields: tuple[str, ...]
+    code: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Index:
+    """A composite index of Firestore.
+
+    Attributes:
+        fields: Field names in order; a leading ``-`` means descending. ``__name__`` is added by Firestore.
+    """
+
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Table:
+    """The entity's tables in BigQuery: current state under ``name`` and the log of changes under ``{name}_changes``.
+
+    Attributes:
+        dataset: Data set template: ``aso_tenant_{tenant_id}`` or a fixed name.
+        name: Table name of document 000.
+        key: Field that identifies a row.
+        columns: Column name to BigQuery type and mode in order: ``"STRING NOT NULL"``, ``"ARRAY<STRING>"``, ``"JSON"``.
+            Named after the document's fields; ``schema_version`` and the technical columns are added by the warehouse.
+        partition: Column whose day partitions the current table; None leaves it unpartitioned.
+        cluster: Clustering columns, at most four.
+        immutable: Rows never change (observations): the log itself is the table, no merge is needed.
+    """
+
+    dataset: str
+    name: str
+    key: str
+    columns: Mapping[str, str]
+    partition: str | None = None
+    cluster: tuple[str, ...] = ()
+    immutable: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Namespace:
+    """A cache namespace of document 000.
+
+    Attributes:
+        name: Such as ``aso_stats``.
+        ttl: Seconds.
+        source: Which store the cached answers are computed from. Answers from Firestore go stale when the change
+            commits; answers from the warehouse when the change has arrived there, so the sync drops those.
+    """
+
+    name: str
+    ttl: int
+    source: Literal["firestore", "warehouse"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entity(Generic[EntityModel]):
+    """One kind of document.
+
+    Attributes:
+        name: Singular snake_case name, such as ``content_piece``.
+        domain: Owning domain; its events go to the topic ``{domain}-events``.
+        model: Pydantic model of the document. Document fields are the model's fields (by alias).
+        collection: Collection id: top level (``content_pieces/{id}`` with a ``tenant_id`` field), or under the tenant.
+        key: Field that equals the document id.
+        location: ``shared`` for a top-level collection, ``tenant`` for ``tenants/{tenant_id}/{collection}/{id}``.
+        events: Event type by operation. Where a status has its own event: ``{"updated:status=published": ...}``.
+        unique: Rules of uniqueness.
+        indexes: Composite indexes that the code's queries need.
+        unindexed: Fields exempt from single-field indexes (large or never queried).
+        ttl: Field with the time after which Firestore deletes the document; operational records only.
+        table: Tables in BigQuery, if the entity is synchronised.
+        caches: Namespaces that a change makes stale.
+        wakes: Names of scans that a change makes due, such as ``aso-opportunity-scan``.
+        personal: Fields with personal data.
+        secret: Fields that never leave Firestore: not in events, logs, the warehouse or exports.
+        schema_version: Version of the schema.
+    """
+
+    name: str
+    domain: str
+    model: type[EntityModel]
+    collection: str
+    key: str
+    events: Mapping[str, str]
+    location: Literal["shared", "tenant"] = "shared"
+    unique: tuple[Unique, ...] = ()
+    indexes: tuple[Index, ...] = ()
+    unindexed: tuple[str, ...] = ()
+    ttl: str | None = None
+    table: Table | None = None
+    caches: tuple[Namespace, ...] = ()
+    wakes: tuple[str, ...] = ()
+    personal: tuple[str, ...] = ()
+    secret: tuple[str, ...] = ()
+    schema_version: int = 1

@@ -1,0 +1,95 @@
+"""The entities as data: what mechanisms that serve every domain know of them, without importing any domain.
+
+``common/entities.json`` is generated from the declarations (``nox -s manifest``) and committed; a stale file fails the
+check. The relay, the warehouse sync and the cache invalidation read it here.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+ENTITIES_FILE = Path(__file__).with_name("entities.json")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TableRecord:
+    """A warehouse table, as in ``common.entity.Table``."""
+
+    dataset: str
+    name: str
+    key: str
+    columns: Mapping[str, str]
+    partition: str | None
+    cluster: tuple[str, ...]
+    immutable: bool
+
+    def dataset_of(self, tenant_id: str) -> str:
+        """Return the data set id for a tenant."""
+        return self.dataset.replace("{tenant_id}", tenant_id)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EntityRecord:
+    """An entity, as in ``common.entity.Entity``, without its model.
+
+    Attributes:
+        caches: Cache namespace to the store its answers come from.
+    """
+
+    name: str
+    domain: str
+    collection: str
+    location: Literal["shared", "tenant"]
+    key: str
+    events: Mapping[str, str]
+    table: TableRecord | None
+    caches: Mapping[str, Literal["firestore", "warehouse"]]
+    wakes: tuple[str, ...]
+    personal: tuple[str, ...]
+    secret: tuple[str, ...]
+    schema_version: int
+
+    @property
+    def topic(self) -> str:
+        """Topic id of the domain's events."""
+        return f"{self.domain}-events"
+
+
+def _entity(record: Mapping[str, Any]) -> EntityRecord:
+    table = record["table"]
+    return EntityRecord(
+        name=record["name"],
+        domain=record["domain"],
+        collection=record["collection"],
+        location=record["location"],
+        key=record["key"],
+        events=record["events"],
+        table=None if table is None else TableRecord(**{**table, "cluster": tuple(table["cluster"])}),
+        caches={cache["name"]: cache["source"] for cache in record["caches"]},
+        wakes=tuple(record["wakes"]),
+        personal=tuple(record["personal"]),
+        secret=tuple(record["secret"]),
+        schema_version=record["schema_version"],
+    )
+
+
+@functools.cache
+def entities() -> Mapping[str, EntityRecord]:
+    """Return every entity by name."""
+    records = json.loads(ENTITIES_FILE.read_text(encoding="utf-8"))["entities"]
+    return {record["name"]: _entity(record) for record in records}
+
+
+@functools.cache
+def _by_collection() -> Mapping[tuple[str, str], EntityRecord]:
+    return {(entity.location, entity.collection): entity for entity in entities().values()}
+
+
+def entity_of_collection(collection: str, location: Literal["shared", "tenant"]) -> EntityRecord | None:
+    """Return the entity stored in a collection, or None for a collection nobody declared."""
+    return _by_collection().get((location, collection))

@@ -1,0 +1,106 @@
+"""What the environment says, read once and validated: the only place that reads environment variables."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from common.errors import ConfigurationError
+
+EMULATOR_VARIABLES = (
+    "FIRESTORE_EMULATOR_HOST",
+    "PUBSUB_EMULATOR_HOST",
+    "BIGQUERY_EMULATOR_HOST",
+    "STORAGE_EMULATOR_HOST",
+    "CLOUD_TASKS_EMULATOR_HOST",
+    "FIREBASE_AUTH_EMULATOR_HOST",
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """One deployment's settings.
+
+    Attributes:
+        environment: ``local`` (emulators, unsigned tokens) or ``cloud``.
+        project: Google Cloud project id.
+        region: Region of the functions and of per-tenant data sets.
+        database: Firestore database id.
+        function: Name of the function this process serves (``K_SERVICE``); empty in the local host, which serves all.
+        redis_url: ``redis://host:port/db``; empty means there is no Redis and everything works without.
+        function_url: Template of a function's address with ``{function}``.
+        invoker: Template of the e-mail of the identity that delivers events to a function, with ``{function}``.
+        content_bucket: Bucket of uploaded content.
+        report_bucket: Bucket of generated reports.
+        allowed_origins: Exact origins that browsers may call from.
+        operator_keys_file: File with SHA-256 hashes (``sha256:<hex>``, one a line) of platform operators' keys;
+            read again every five minutes, so a mounted secret rotates without a restart.
+        cursor_key: Secret that signs pagination cursors.
+        emulators: The emulator variables that are set, by name.
+    """
+
+    environment: Literal["local", "cloud"]
+    project: str
+    region: str = "us-central1"
+    database: str = "(default)"
+    function: str = ""
+    redis_url: str = ""
+    function_url: str = ""
+    invoker: str = ""
+    content_bucket: str = ""
+    report_bucket: str = ""
+    allowed_origins: tuple[str, ...] = ()
+    operator_keys_file: str = ""
+    cursor_key: str = ""
+    log_format: Literal["json", "console"] = "json"
+    emulators: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def is_local(self) -> bool:
+        """Whether this process runs on the local cloud."""
+        return self.environment == "local"
+
+    def emulator(self, variable: str) -> str | None:
+        """Return ``host:port`` of an emulator, or None in the cloud."""
+        return dict(self.emulators).get(variable)
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
+        """Read the settings.
+
+        Raises:
+            ConfigurationError: The project is missing; an emulator variable is set outside the local cloud (its
+                clients would accept unsigned tokens); or the local environment is claimed on Cloud Run.
+        """
+        env = os.environ if environment is None else environment
+        name = env.get("XYNERGY_ENVIRONMENT", "cloud")
+        emulators = tuple((variable, env[variable]) for variable in EMULATOR_VARIABLES if env.get(variable))
+        if name not in {"local", "cloud"}:
+            raise ConfigurationError(f"XYNERGY_ENVIRONMENT is {name!r}; it must be 'local' or 'cloud'")
+        if name == "cloud" and emulators:
+            names = ", ".join(variable for variable, _ in emulators)
+            raise ConfigurationError(f"{names} set outside the local cloud: refusing to start")
+        if name == "local" and env.get("K_SERVICE"):
+            raise ConfigurationError("XYNERGY_ENVIRONMENT=local on Cloud Run (K_SERVICE is set): refusing to start")
+        project = env.get("GOOGLE_CLOUD_PROJECT", "")
+        if not project:
+            raise ConfigurationError("GOOGLE_CLOUD_PROJECT is not set")
+        return cls(
+            environment="local" if name == "local" else "cloud",
+            project=project,
+            region=env.get("XYNERGY_REGION", "us-central1"),
+            database=env.get("FIRESTORE_DATABASE", "(default)"),
+            function=env.get("K_SERVICE", ""),
+            redis_url=env.get("REDIS_URL", ""),
+            function_url=env.get("XYNERGY_FUNCTION_URL", ""),
+            invoker=env.get("XYNERGY_INVOKER", ""),
+            content_bucket=env.get("XYNERGY_CONTENT_BUCKET", f"{project}-xynergy-content"),
+            report_bucket=env.get("XYNERGY_REPORT_BUCKET", f"{project}-xynergy-reports"),
+            allowed_origins=tuple(filter(None, env.get("XYNERGY_ALLOWED_ORIGINS", "").split(","))),
+            operator_keys_file=env.get("XYNERGY_OPERATOR_KEYS_FILE", ""),
+            cursor_key=env.get("XYNERGY_CURSOR_KEY", ""),
+            log_format="console" if env.get("XYNERGY_LOG_FORMAT") == "console" else "json",
+            emulators=emulators,
+        )

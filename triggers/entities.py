@@ -1,0 +1,72 @@
+"""Generate ``common/entities.json`` from the entity declarations of every domain.
+
+Declarations are the module-level ``Entity`` values of ``common/<domain>/entities.py``. Terraform reads the same file
+for indexes, TTL policies and table schemas. Run as ``python -m triggers.entities [--check]``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from common.entity import Entity
+from common.errors import DeclarationError
+from common.registry import ENTITIES_FILE
+
+COMMON = Path(__file__).parent.parent / "common"
+
+
+def declared_entities() -> list[Entity[Any]]:
+    """Import every ``common/<domain>/entities.py`` and return its entities, sorted by name.
+
+    Raises:
+        DeclarationError: Two entities share a name or a collection.
+    """
+    found: dict[str, Entity[Any]] = {}
+    places: set[tuple[str, str]] = set()
+    for file in sorted(COMMON.glob("*/entities.py")):
+        module = importlib.import_module(f"common.{file.parent.name}.entities")
+        for value in vars(module).values():
+            if not isinstance(value, Entity) or found.get(value.name) is value:
+                continue
+            place = (value.location, value.collection)
+            if value.name in found or place in places:
+                raise DeclarationError(str(file.relative_to(COMMON.parent)), 1, f"{value.name}: declared twice")
+            found[value.name] = value
+            places.add(place)
+    return [found[name] for name in sorted(found)]
+
+
+def render(entities: list[Entity[Any]]) -> str:
+    """Return the file's text: sorted, indented, with a final newline."""
+    records = []
+    for entity in entities:
+        record = {
+            field.name: getattr(entity, field.name) for field in dataclasses.fields(entity) if field.name != "model"
+        }
+        for name in ("unique", "indexes", "caches"):
+            record[name] = [dataclasses.asdict(value) for value in record[name]]
+        record["table"] = None if entity.table is None else dataclasses.asdict(entity.table)
+        record["events"] = dict(entity.events)
+        records.append(record)
+    return json.dumps({"entities": records}, indent=2, sort_keys=False) + "\n"
+
+
+def main(arguments: list[str]) -> int:
+    """Write the file, or with ``--check`` tell whether it is fresh."""
+    text = render(declared_entities())
+    if "--check" in arguments:
+        fresh = ENTITIES_FILE.exists() and ENTITIES_FILE.read_text(encoding="utf-8") == text
+        if not fresh:
+            sys.stderr.write("common/entities.json is stale: run nox -s manifest\n")
+        return 0 if fresh else 1
+    ENTITIES_FILE.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
