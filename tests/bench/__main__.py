@@ -1,0 +1,37 @@
+"""Run the benchmarks: ``python -m tests.bench [name ...]``; without names, all of them."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+
+from rich.console import Console
+
+from tests.bench.report import show
+
+BENCHMARKS = {
+    "cached_read": "Cached read over HTTP",
+    "imports": "Import time and installed size of bundles",
+    "warehouse": "Rows into BigQuery",
+    "invalidation": "Cache invalidation",
+    "scan": "Opportunity scan",
+    "bundles": "Bundle build",
+    "memory": "Memory",
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Run the named benchmarks and print their ratios. A missed aim is reported, never an error."""
+    parser = argparse.ArgumentParser(prog="nox -s bench --", description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[*BENCHMARKS, []], help="benchmarks to run")
+    names = parser.parse_args(arguments).names or list(BENCHMARKS)
+    console = Console(width=150 if not sys.stdout.isatty() else None)
+    for name in names:
+        measurements = importlib.import_module(f"tests.bench.{name}").run()
+        show(BENCHMARKS[name], f"nox -s bench -- {name}", measurements, console)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
