@@ -1,0 +1,56 @@
+"""Fixtures of every test: emulators started once per session, settings and clients apart per module."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from common.clients.registry import Clients
+from common.settings import Settings
+from tests.stack import TestEmulators
+
+
+@pytest.fixture(autouse=True)
+def _nothing_leaks() -> Iterator[None]:
+    """Put the environment and the root logger back as they were before the test."""
+    environment = dict(os.environ)
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    for name in set(os.environ) - set(environment):
+        del os.environ[name]
+    os.environ.update(environment)
+    root.handlers[:], root.level = handlers, level
+
+
+@pytest.fixture(scope="session")
+def emulators(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestEmulators]:
+    """The emulators of the session, started once; the client libraries find them through the environment."""
+    running = TestEmulators.prepare(Path(tmp_path_factory.mktemp("emulators")))
+    before = dict(os.environ)
+    try:
+        running.services.start()
+        os.environ.update(running.environment())
+        yield running
+    finally:
+        for name in running.environment():
+            os.environ.pop(name, None)
+        os.environ.update({name: value for name, value in before.items() if name in running.environment()})
+        running.services.stop()
+        running.services.table.close()
+
+
+@pytest.fixture(scope="module")
+def settings(request: pytest.FixtureRequest, emulators: TestEmulators) -> Settings:
+    """Settings of a local environment with a project and a Redis database of this module's own."""
+    return emulators.settings(request.module.__name__.rpartition(".")[2].removeprefix("test_"))
+
+
+@pytest.fixture(scope="module")
+def clients(settings: Settings) -> Clients:
+    """Clients of the emulators for ``settings``."""
+    return Clients(settings)
