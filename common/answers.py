@@ -132,12 +132,12 @@ class Download:
     Attributes:
         chunks: The bytes, streamed.
         content_type: Media type.
-        filename: Name offered to the caller.
+        filename: Name under which the caller is offered to save it; None where it is shown in place (a page).
     """
 
     chunks: Iterable[bytes]
     content_type: str
-    filename: str
+    filename: str | None
 
 
 class Aged(Model):

@@ -1,0 +1,13 @@
+"""Serve the page on which operations are read and tried."""
+
+from common.answers import Answer, Download
+from triggers import http, reference
+
+
+@http.get("/v1/docs", public=True, rate="none", timeout=10)
+def docs() -> Answer[Download]:
+    """Show every HTTP operation with its schemas and examples, and a form that sends real requests.
+
+    The page is one HTML file that loads nothing but the OpenAPI document; a key typed into it stays in memory.
+    """
+    return reference.docs_page()

@@ -1,0 +1,10 @@
+"""Serve the OpenAPI document."""
+
+from common.answers import Answer, Download
+from triggers import http, reference
+
+
+@http.get("/v1/openapi.json", public=True, rate="none", timeout=10)
+def openapi() -> Answer[Download]:
+    """Describe every HTTP operation in OpenAPI 3.1, for people, generators and the front door."""
+    return reference.openapi_document()
