@@ -1,7 +1,8 @@
 """Serve the page on which operations are read and tried."""
 
 from common.answers import Answer, Download
-from triggers import http, reference
+from triggers import http
+from triggers.docs_page import docs_page
 
 
 @http.get("/v1/docs", public=True, rate="none", timeout=10)
@@ -10,4 +11,4 @@ def docs() -> Answer[Download]:
 
     The page is one HTML file that loads nothing but the OpenAPI document; a key typed into it stays in memory.
     """
-    return reference.docs_page()
+    return docs_page()

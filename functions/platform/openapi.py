@@ -1,10 +1,11 @@
 """Serve the OpenAPI document."""
 
 from common.answers import Answer, Download
-from triggers import http, reference
+from triggers import http
+from triggers.openapi_file import openapi_document
 
 
 @http.get("/v1/openapi.json", public=True, rate="none", timeout=10)
 def openapi() -> Answer[Download]:
     """Describe every HTTP operation in OpenAPI 3.1, for people, generators and the front door."""
-    return reference.openapi_document()
+    return openapi_document()

@@ -1,0 +1,116 @@
+"""Every command of the repository: ``nox -s <name>``; ``nox`` alone runs all checks.
+
+Each session has an environment of its own with exactly what ``requirements.lock`` names, made once and reused.
+"""
+
+from __future__ import annotations
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "uv"
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["lint", "types", "imports", "fresh", "bundle", "tests"]
+
+CODE = ("common", "functions", "triggers", "tests", "noxfile.py")
+GENERATORS = ("triggers.entities", "triggers.manifest", "triggers.openapi", "triggers.catalogue")
+
+
+def _install(session: nox.Session) -> None:
+    session.install("--require-hashes", "-r", "requirements.lock")
+
+
+def _generate(session: nox.Session, *arguments: str) -> None:
+    for generator in GENERATORS:
+        session.run("python", "-m", generator, *arguments)
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Walk the main path on the local cloud, with real input: ``-- --once`` exits at the end."""
+    _install(session)
+    session.run("python", "-m", "triggers.demo", *session.posargs)
+
+
+@nox.session
+def serve(session: nox.Session) -> None:
+    """Start the local cloud: emulators, and every function on one port."""
+    _install(session)
+    session.run("python", "-m", "triggers.local", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests against the emulators: ``-- tests/triggers -k manifest`` narrows them."""
+    _install(session)
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and format; ``-- --fix`` mends what can be mended."""
+    _install(session)
+    fix = "--fix" in session.posargs
+    session.run("ruff", "check", *(["--fix"] if fix else []), *CODE)
+    session.run("ruff", "format", *([] if fix else ["--check"]), *CODE)
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the types, tests included."""
+    _install(session)
+    session.run("mypy", *session.posargs)
+
+
+@nox.session
+def imports(session: nox.Session) -> None:
+    """Hold the imports against the layers."""
+    _install(session)
+    session.run("lint-imports", "--no-cache", *session.posargs)
+
+
+@nox.session
+def manifest(session: nox.Session) -> None:
+    """Generate the entity registry, the manifest, the OpenAPI document and the catalogue; ``-- --check`` compares."""
+    _install(session)
+    _generate(session, *session.posargs)
+
+
+@nox.session
+def fresh(session: nox.Session) -> None:
+    """Tell whether everything that is generated is as fresh as its source."""
+    _install(session)
+    _generate(session, "--check")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Generate the reference pages; ``-- --check`` compares."""
+    _install(session)
+    session.run("python", "-m", "triggers.catalogue", *session.posargs)
+
+
+@nox.session
+def bundle(session: nox.Session) -> None:
+    """Build one zip per function and ``build/bundles.json``."""
+    _install(session)
+    session.run("python", "-m", "triggers.bundle", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure, as ratios against named peers: ``-- scan`` runs one benchmark."""
+    _install(session)
+    session.run("python", "-m", "tests.bench", *session.posargs)
+
+
+@nox.session
+def lock(session: nox.Session) -> None:
+    """Resolve ``pyproject.toml`` anew into the two lock files; ``-- --upgrade`` takes newer versions."""
+    options = ("--generate-hashes", "--no-emit-index-url", "--no-header", "--python-version", "3.11", "--quiet")
+    session.install("uv")
+    for group, project, target in (
+        ("dev", ("pyproject.toml",), "requirements.lock"),
+        ("emulators", (), "triggers/local/emulators.lock"),
+    ):
+        session.run("uv", "pip", "compile", *project, "--group", group, *options, *session.posargs, "-o", target)
