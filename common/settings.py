@@ -18,6 +18,9 @@ EMULATOR_VARIABLES = (
     "FIREBASE_AUTH_EMULATOR_HOST",
 )
 
+RATE_LIMITS = (("standard", 60), ("expensive", 10), ("ai", 30))
+"""Calls a minute by rate tier, unless the environment says otherwise."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
@@ -38,6 +41,8 @@ class Settings:
         operator_keys_file: File with SHA-256 hashes (``sha256:<hex>``, one a line) of platform operators' keys;
             read again every five minutes, so a mounted secret rotates without a restart.
         cursor_key: Secret that signs pagination cursors.
+        rate_limits: Calls a minute by rate tier (document 004); ``XYNERGY_RATE_LIMITS="standard=600,ai=60"`` changes
+            those it names.
         emulators: The emulator variables that are set, by name.
     """
 
@@ -54,6 +59,7 @@ class Settings:
     allowed_origins: tuple[str, ...] = ()
     operator_keys_file: str = ""
     cursor_key: str = ""
+    rate_limits: tuple[tuple[str, int], ...] = RATE_LIMITS
     log_format: Literal["json", "console"] = "json"
     emulators: tuple[tuple[str, str], ...] = ()
 
@@ -72,7 +78,8 @@ class Settings:
 
         Raises:
             ConfigurationError: The project is missing; an emulator variable is set outside the local cloud (its
-                clients would accept unsigned tokens); or the local environment is claimed on Cloud Run.
+                clients would accept unsigned tokens); the local environment is claimed on Cloud Run; or a value cannot
+                be understood.
         """
         env = os.environ if environment is None else environment
         name = env.get("XYNERGY_ENVIRONMENT", "cloud")
@@ -101,6 +108,19 @@ class Settings:
             allowed_origins=tuple(filter(None, env.get("XYNERGY_ALLOWED_ORIGINS", "").split(","))),
             operator_keys_file=env.get("XYNERGY_OPERATOR_KEYS_FILE", ""),
             cursor_key=env.get("XYNERGY_CURSOR_KEY", ""),
+            rate_limits=_rate_limits(env.get("XYNERGY_RATE_LIMITS", "")),
             log_format="console" if env.get("XYNERGY_LOG_FORMAT") == "console" else "json",
             emulators=emulators,
         )
+
+
+def _rate_limits(text: str) -> tuple[tuple[str, int], ...]:
+    limits = dict(RATE_LIMITS)
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        tier, _, number = part.partition("=")
+        if tier not in limits or not number.isascii() or not number.isdigit() or int(number) < 1:
+            raise ConfigurationError(
+                f"XYNERGY_RATE_LIMITS has {part!r}; each part is one of {', '.join(limits)}, '=' and a number above 0"
+            )
+        limits[tier] = int(number)
+    return tuple(limits.items())

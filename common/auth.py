@@ -1,0 +1,196 @@
+"""Who calls, and may they: API keys, operators' keys and Firebase ID tokens; scopes, roles and tenants."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Literal, cast, get_args
+
+from common.api_keys import KEY, TenantRole, credentials_cache, find_key, key_digest, tenant_status
+from common.clients.registry import Clients
+from common.context import PLATFORM_TENANT, TENANT_ID, Principal
+from common.errors import Forbidden, Unavailable
+from common.settings import Settings
+from common.tokens import LEEWAY, check_times, read_token, unauthenticated
+
+TOKEN_SIZE = 8192
+"""Characters of a credential at most; an ID token has one to two thousand."""
+
+ROLE_SCOPES: Mapping[TenantRole, frozenset[str]] = {
+    "admin": frozenset({"*"}),
+    "manager": frozenset({"*:write"}),
+    "user": frozenset({"aso:read", "aso:write"}),
+    "viewer": frozenset({"*:read"}),
+}
+"""What people may do by their role. Writing implies reading."""
+
+
+def authenticate(clients: Clients, headers: Mapping[str, str]) -> Principal:
+    """Return who sent the request.
+
+    Args:
+        clients: Clients of outside services.
+        headers: Request headers; names as written or in lower case.
+
+    Raises:
+        Unauthenticated: ``credential_missing``, ``credential_ambiguous``, ``credential_invalid``,
+            ``credential_expired`` or ``credential_revoked``, all with ``WWW-Authenticate``.
+        Forbidden: ``tenant_suspended``, ``tenant_unknown``, or ``claims_missing`` for a person without tenant or role.
+        Unavailable: The credential cannot be looked up now.
+    """
+    credential = _presented(headers)
+    principal = _person(clients, credential) if credential.count(".") == 2 else _key(clients, credential)
+    if principal.tenant_id != PLATFORM_TENANT:
+        _check_tenant(clients, principal.tenant_id)
+    return principal
+
+
+def authorize(
+    principal: Principal,
+    *,
+    scope: str | None,
+    roles: Iterable[str] = (),
+    tenancy: Literal["tenant", "platform"] = "tenant",
+) -> None:
+    """Refuse a principal who may not call an operation.
+
+    Args:
+        principal: Who calls.
+        scope: Scope the operation asks for, such as ``aso:write``.
+        roles: Roles that may call it; empty means every role.
+        tenancy: ``tenant`` for work within a tenant, ``platform`` for operators only.
+
+    Raises:
+        Unauthenticated: ``credential_missing``; an anonymous caller.
+        Forbidden: ``operator_only``, ``operator_has_no_tenant``, ``role_missing`` or ``scope_missing``.
+    """
+    if principal.kind == "anonymous":
+        raise unauthenticated("credential_missing", "This operation needs a credential")
+    if tenancy == "platform" and principal.kind != "operator":
+        raise Forbidden("operator_only", "Only platform operators may call this operation")
+    if tenancy == "tenant" and principal.tenant_id == PLATFORM_TENANT:
+        raise Forbidden("operator_has_no_tenant", "This operation works for a tenant; use a key of the tenant")
+    allowed = tuple(roles)
+    if allowed and principal.role not in allowed:
+        raise Forbidden("role_missing", f"This operation needs one of the roles: {', '.join(allowed)}")
+    if scope is not None and not allows(principal.scopes, scope):
+        raise Forbidden("scope_missing", f"The credential lacks the scope {scope}", details={"scope": scope})
+
+
+def allows(scopes: frozenset[str], scope: str) -> bool:
+    """Tell whether scopes cover one: ``*`` covers all, ``*:read`` reading anywhere, ``x:write`` also ``x:read``."""
+    domain, _, action = scope.partition(":")
+    covering = {"*", scope, f"{domain}:*", f"*:{action}"}
+    if action == "read":
+        covering |= {f"{domain}:write", "*:write"}
+    return not covering.isdisjoint(scopes)
+
+
+def resolve_tenant(principal: Principal, requested: str | None) -> str:
+    """Return the tenant to work for: always the credential's.
+
+    Args:
+        principal: Who calls.
+        requested: Value of ``X-Tenant-ID``, if the caller sent it.
+
+    Raises:
+        Forbidden: ``tenant_mismatch``; the header names another tenant.
+    """
+    if requested is not None and requested != principal.tenant_id:
+        raise Forbidden("tenant_mismatch", "X-Tenant-ID is not the tenant of the credential")
+    return principal.tenant_id
+
+
+def _presented(headers: Mapping[str, str]) -> str:
+    authorization, key = _header(headers, "Authorization"), _header(headers, "X-API-Key")
+    if authorization is None and key is None:
+        raise unauthenticated("credential_missing", "Send an API key or an ID token as a bearer token")
+    credential = key
+    if authorization is not None:
+        scheme, _, bearer = authorization.strip().partition(" ")
+        if scheme.lower() != "bearer":
+            raise unauthenticated("credential_invalid", "The Authorization header is not of the scheme Bearer")
+        credential = bearer.strip()
+        if key is not None and key != credential:
+            raise unauthenticated("credential_ambiguous", "Authorization and X-API-Key carry different credentials")
+    if not credential or len(credential) > TOKEN_SIZE:
+        raise unauthenticated("credential_invalid", "The credential is empty or too long")
+    return credential
+
+
+def _header(headers: Mapping[str, str], name: str) -> str | None:
+    value = headers.get(name)
+    value = headers.get(name.lower()) if value is None else value
+    return None if value is None else value.strip()
+
+
+def _key(clients: Clients, credential: str) -> Principal:
+    digest = key_digest(credential)
+    if clients.get(credentials_cache).operators.match(digest):
+        return Principal(kind="operator", id=f"operator-{digest[:12]}", role="operator", scopes=frozenset({"*"}))
+    # Whatever does not look like a key cannot be one, and is not worth a read.
+    stored = find_key(clients, digest) if KEY.fullmatch(credential) else None
+    if stored is None:
+        raise unauthenticated("credential_invalid", "The credential is not known")
+    if stored.revoked_at is not None:
+        raise unauthenticated("credential_revoked", "The API key has been revoked")
+    if stored.expires_at is not None and stored.expires_at <= datetime.now(UTC):
+        raise unauthenticated("credential_expired", "The API key has expired")
+    return Principal(
+        kind="key", id=stored.key_id, tenant_id=stored.tenant_id, role=stored.role, scopes=frozenset(stored.scopes)
+    )
+
+
+def _person(clients: Clients, credential: str) -> Principal:
+    settings = clients.settings
+    claims = _local_claims(credential) if settings.is_local else _firebase_claims(clients, credential)
+    # Checked here as well as by the library: in its emulator mode it takes expired tokens.
+    check_times(claims, now=time.time())
+    _check_issue(claims, settings)
+    tenant_id, role = claims.get("tenant_id"), claims.get("role")
+    if not isinstance(tenant_id, str) or not TENANT_ID.fullmatch(tenant_id) or role not in get_args(TenantRole):
+        raise Forbidden("claims_missing", "The ID token carries no tenant_id and role; the account is not set up")
+    known = cast("TenantRole", role)
+    return Principal(kind="user", id=claims["sub"], tenant_id=tenant_id, role=known, scopes=ROLE_SCOPES[known])
+
+
+def _check_issue(claims: Mapping[str, Any], settings: Settings) -> None:
+    issuer = f"https://securetoken.google.com/{settings.project}"
+    if claims.get("aud") != settings.project or claims.get("iss") != issuer:
+        raise unauthenticated("credential_invalid", "The ID token was issued for another project")
+    if not isinstance(claims.get("sub"), str) or not 0 < len(claims["sub"]) <= 128:
+        raise unauthenticated("credential_invalid", "The ID token names nobody")
+
+
+def _local_claims(credential: str) -> Mapping[str, Any]:
+    token = read_token(credential)
+    if not token.is_unsigned:
+        raise unauthenticated("credential_invalid", "The local cloud takes unsigned ID tokens only")
+    return token.claims
+
+
+def _firebase_claims(clients: Clients, credential: str) -> Mapping[str, Any]:
+    from firebase_admin import auth
+
+    from common.clients.firebase import firebase_app
+
+    try:
+        claims: Mapping[str, Any] = auth.verify_id_token(
+            credential, app=clients.get(firebase_app), clock_skew_seconds=LEEWAY
+        )
+    except auth.ExpiredIdTokenError:
+        raise unauthenticated("credential_expired", "The token has expired") from None
+    except auth.CertificateFetchError as error:
+        raise Unavailable("firebase", "Google's certificates cannot be fetched") from error
+    except (auth.InvalidIdTokenError, ValueError):
+        raise unauthenticated("credential_invalid", "The ID token is not valid") from None
+    return claims
+
+
+def _check_tenant(clients: Clients, tenant_id: str) -> None:
+    status = tenant_status(clients, tenant_id)
+    if status is None:
+        raise Forbidden("tenant_unknown", "The tenant of the credential does not exist")
+    if status == "suspended":
+        raise Forbidden("tenant_suspended", "The tenant is suspended")
