@@ -54,7 +54,10 @@ def encode_value(value: object) -> Any:
         case uuid.UUID() | AnyUrl() | Url():
             return str(value)
         case Mapping():
-            return {str(encode_value(key)): encode_value(item) for key, item in value.items()}
+            entries = {str(encode_value(key)): encode_value(item) for key, item in value.items()}
+            if "" in entries:
+                raise TypeError("an empty name cannot be stored")
+            return entries
         case set() | frozenset():
             return sorted(encode_value(item) for item in value)
         case Sequence():
@@ -136,7 +139,7 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[tuple[s
             found[(name,)] = ABSENT
         elif name not in before:
             found[(name,)] = after[name]
-        elif isinstance(before[name], dict) and isinstance(after[name], dict) and before[name] and after[name]:
+        elif isinstance(before[name], dict) and isinstance(after[name], dict):
             found.update({(name, *path): value for path, value in changes(before[name], after[name]).items()})
         elif not _same(before[name], after[name]):
             found[(name,)] = after[name]

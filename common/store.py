@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar, cast
 
 from google.api_core import exceptions
 from google.cloud import firestore
+from google.cloud.firestore_v1.field_path import FieldPath
 
 from common.answers import Page, Record
 from common.clients.firestore import firestore_client
@@ -225,7 +226,7 @@ class Work:
         self._claim({name: key for name, key in new.items() if name not in old})
         self._release({name: key for name, key in old.items() if name not in new})
         updates = {
-            firestore.FieldPath(*field).to_api_repr(): firestore.DELETE_FIELD if item is ABSENT else item
+            FieldPath(*field).to_api_repr(): firestore.DELETE_FIELD if item is ABSENT else item
             for field, item in changed.items()
         }
         stamp = self._stamp(entity)
