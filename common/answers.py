@@ -118,11 +118,13 @@ class Answer(Generic[Content]):
         content: A model, record, page or None.
         status: HTTP status.
         headers: Extra headers, such as ``Location``.
+        secret: The content holds a secret shown once (a new API key); it is not kept for repetitions of the request.
     """
 
     content: Content
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
+    secret: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

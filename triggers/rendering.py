@@ -1,0 +1,68 @@
+"""What a handler returned, as an HTTP answer (the table in ``common.answers``)."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qsl, quote, urlencode
+
+from pydantic import BaseModel
+
+from common.answers import Answer, Cached, Download, Page, Record, RowResults
+from common.render import render
+from triggers.exchange import Exchange, HttpAnswer
+
+
+def rendered(result: Any, status: int, exchange: Exchange) -> HttpAnswer:
+    """Return the answer.
+
+    Args:
+        result: What the handler returned.
+        status: The operation's declared status.
+        exchange: The request; links are built on its address.
+    """
+    if isinstance(result, Answer):
+        answer = _content(result.content, result.status, exchange)
+        answer.headers.update(result.headers)
+        answer.secret = result.secret
+        if result.content is None:
+            answer.status = result.status
+        return answer
+    return _content(result, status, exchange)
+
+
+def _content(result: Any, status: int, exchange: Exchange) -> HttpAnswer:
+    if isinstance(result, Cached):
+        headers = {"X-Cache": result.state, "Age": str(result.age), **_links(exchange, result.next_cursor)}
+        return HttpAnswer(status, result.body, headers=headers, cache=result.state)
+    if isinstance(result, Record):
+        return HttpAnswer(status, render(result.value), headers={"ETag": result.etag})
+    if isinstance(result, Page):
+        return HttpAnswer(status, render(result), headers=_links(exchange, result.next_cursor))
+    if isinstance(result, RowResults):
+        return HttpAnswer(207, render(result))
+    if isinstance(result, BaseModel):
+        return HttpAnswer(status, render(result))
+    if result is None:
+        return HttpAnswer(204, content_type="")
+    if isinstance(result, Download):
+        headers = {} if result.filename is None else {"Content-Disposition": _attachment(result.filename)}
+        return HttpAnswer(status, result.chunks, result.content_type, headers)
+    raise TypeError(f"a handler may not return {type(result).__name__}; see common.answers")
+
+
+def _links(exchange: Exchange, cursor: str | None) -> dict[str, str]:
+    return {} if cursor is None else {"Link": next_link(exchange, cursor)}
+
+
+def next_link(exchange: Exchange, cursor: str) -> str:
+    """Return the ``Link`` to the next page: the address asked for, with the cursor replaced (RFC 8288)."""
+    asked = parse_qsl(exchange.environ.get("QUERY_STRING", ""), keep_blank_values=True)
+    query = [(name, value) for name, value in asked if name != "cursor"]
+    return f'<{exchange.public_path}?{urlencode([*query, ("cursor", cursor)])}>; rel="next"'
+
+
+def _attachment(filename: str) -> str:
+    """Name the file twice (RFC 6266): plain ASCII for old readers, and in full."""
+    letters = (letter if letter.isascii() and letter.isprintable() else "_" for letter in filename)
+    plain = "".join("_" if letter in {'"', "\\"} else letter for letter in letters)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"
