@@ -33,15 +33,14 @@ def emulators(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestEmulator
     running = TestEmulators.prepare(Path(tmp_path_factory.mktemp("emulators")))
     before = dict(os.environ)
     try:
-        running.services.start()
+        running.start()
         os.environ.update(running.environment())
         yield running
     finally:
         for name in running.environment():
             os.environ.pop(name, None)
         os.environ.update({name: value for name, value in before.items() if name in running.environment()})
-        running.services.stop()
-        running.services.table.close()
+        running.stop()
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from common.settings import Settings
+from triggers.local.deliveries import Dispatcher
 from triggers.local.emulators import Emulators
 from triggers.local.processes import LOOPBACK, ProcessTable, free_port
+from triggers.local.tasks import Queues, TaskServer
 
 Found = TypeVar("Found")
 
@@ -51,19 +53,39 @@ class TestEmulators:
 
     Attributes:
         services: The emulators, each with ``start()`` and ``stop()``.
-        tasks: ``host:port`` of the Cloud Tasks server.
+        task_server: The Cloud Tasks server; a test creates the queues it needs.
+        dispatcher: Makes the calls of the tasks.
     """
 
     __test__ = False
 
     services: Emulators
-    tasks: str
+    task_server: TaskServer
+    dispatcher: Dispatcher
     _databases: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     @classmethod
     def prepare(cls, folder: Path) -> TestEmulators:
         """Prepare without starting."""
-        return cls(Emulators(folder, table=ProcessTable()), f"{LOOPBACK}:{free_port()}")
+        dispatcher = Dispatcher()
+        return cls(Emulators(folder, table=ProcessTable()), TaskServer(Queues(dispatcher), free_port()), dispatcher)
+
+    def start(self) -> None:
+        """Start everything."""
+        self.services.start()
+        self.task_server.start()
+
+    def stop(self) -> None:
+        """End everything."""
+        self.task_server.stop()
+        self.dispatcher.close()
+        self.services.stop()
+        self.services.table.close()
+
+    @property
+    def tasks(self) -> str:
+        """``host:port`` of the Cloud Tasks server."""
+        return f"{LOOPBACK}:{self.task_server.port}"
 
     @property
     def firestore(self) -> str:

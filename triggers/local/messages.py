@@ -1,0 +1,198 @@
+"""Pub/Sub push, as production does it: unwrapped with metadata, filtered, concurrent, retried, dead-lettered.
+
+The emulator pushes two messages at a time, applies no filter and sends no identity, so this gateway pulls and pushes
+itself. It also counts the delivery attempts and forwards to the dead-letter topic, with the attributes Pub/Sub writes.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import Any
+
+from google.api_core.exceptions import AlreadyExists
+from google.cloud import pubsub_v1
+
+from triggers.local.deliveries import Call, Delivery, Dispatcher, Policy
+from triggers.local.filters import compile_filter
+from triggers.local.functions import LocalFunction, Subscription, dead_letter_topic, subscriptions, topics
+from triggers.local.identity import Addresses
+
+OUTSTANDING = 2000
+"""Messages of one subscription held here at most; the rest wait in Pub/Sub."""
+
+ACK_DEADLINE = 60
+"""Seconds; the lease is renewed for as long as the message is held here."""
+
+
+def push_headers(message: Any, subscription: str) -> dict[str, str]:
+    """Return the headers of an unwrapped push: attributes by name, then Pub/Sub's own metadata."""
+    headers = {name.lower(): value for name, value in message.attributes.items()}
+    headers["x-goog-pubsub-subscription-name"] = subscription
+    headers["x-goog-pubsub-message-id"] = message.message_id
+    headers["x-goog-pubsub-publish-time"] = _time(message.publish_time)
+    if message.ordering_key:
+        headers["x-goog-pubsub-ordering-key"] = message.ordering_key
+    headers["user-agent"] = "CloudPubSub-Google"
+    return headers
+
+
+def dead_letter_attributes(message: Any, subscription: str, attempts: int) -> dict[str, str]:
+    """Return the attributes a message carries in the dead-letter topic: its own and where it comes from."""
+    _, project, _, name = subscription.split("/")
+    return {
+        **dict(message.attributes),
+        "CloudPubSubDeadLetterSourceDeliveryCount": str(attempts),
+        "CloudPubSubDeadLetterSourceSubscription": name,
+        "CloudPubSubDeadLetterSourceSubscriptionProject": project,
+        "CloudPubSubDeadLetterSourceTopicPublishTime": message.publish_time.isoformat(timespec="milliseconds"),
+    }
+
+
+def _time(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class MessageGateway:
+    """Creates topics and subscriptions, and pushes what arrives."""
+
+    def __init__(
+        self,
+        *,
+        functions: list[LocalFunction],
+        domains: list[str],
+        project: str,
+        dispatcher: Dispatcher,
+        addresses: Addresses,
+        retry_scale: float,
+    ) -> None:
+        self._functions = functions
+        self._domains = domains
+        self._project = project
+        self._dispatcher = dispatcher
+        self._addresses = addresses
+        self._scale = retry_scale
+        self._publisher = pubsub_v1.PublisherClient(
+            publisher_options=pubsub_v1.types.PublisherOptions(enable_message_ordering=True)
+        )
+        self._subscriber = pubsub_v1.SubscriberClient()
+        self._pulls: list[Any] = []
+        self._pools: list[ThreadPoolExecutor] = []
+
+    def create(self) -> None:
+        """Create what the manifest asks for, where it does not exist yet."""
+        for topic in topics(self._functions, self._domains):
+            self._once(self._publisher.create_topic, name=self._topic(topic))
+        for subscription in subscriptions(self._functions):
+            self._create_subscription(subscription)
+
+    def _create_subscription(self, subscription: Subscription) -> None:
+        retry = subscription.declaration.retry
+        request: dict[str, Any] = {
+            "name": self._subscription(subscription.name),
+            "topic": self._topic(subscription.topic),
+            "ack_deadline_seconds": ACK_DEADLINE,
+            "filter": subscription.declaration.filter,
+            "enable_message_ordering": subscription.declaration.ordered,
+            "retry_policy": {
+                "minimum_backoff": {"seconds": retry.minimum},
+                "maximum_backoff": {"seconds": retry.maximum},
+            },
+        }
+        self._once(self._subscriber.create_subscription, request=request)
+
+    @staticmethod
+    def _once(create: Any, **arguments: Any) -> None:
+        try:
+            create(**arguments)
+        except AlreadyExists:
+            return
+
+    def start(self) -> None:
+        """Pull from every subscription."""
+        for subscription in subscriptions(self._functions):
+            self._pull(subscription)
+
+    def stop(self) -> None:
+        """Stop pulling; what is held here goes back to Pub/Sub."""
+        for pull in self._pulls:
+            pull.cancel()
+        for pull in self._pulls:
+            pull.result(timeout=10)
+        for pool in self._pools:
+            pool.shutdown(wait=False)
+        self._subscriber.close()
+        self._publisher.stop()
+
+    def publish(self, topic: str, data: bytes, attributes: dict[str, str]) -> str:
+        """Publish a message by hand and return its id."""
+        return str(self._publisher.publish(self._topic(topic), data, **attributes).result(timeout=10))
+
+    def _topic(self, topic: str) -> str:
+        return f"projects/{self._project}/topics/{topic}"
+
+    def _subscription(self, name: str) -> str:
+        return f"projects/{self._project}/subscriptions/{name}"
+
+    def _pull(self, subscription: Subscription) -> None:
+        declaration = subscription.declaration
+        name = self._subscription(subscription.name)
+        wanted = compile_filter(declaration.filter)
+        retry = declaration.retry
+        policy = Policy(
+            minimum=retry.minimum,
+            maximum=retry.maximum,
+            attempts=retry.attempts if declaration.dead_letter else None,
+            lifetime=7 * 86_400.0,
+        ).scaled(self._scale)
+        self._dispatcher.lane(
+            subscription.function, concurrency=min(32, declaration.concurrency * declaration.max_instances)
+        )
+
+        def accept(message: Any) -> None:
+            if wanted(message.attributes):
+                self._dispatcher.submit(self._delivery(subscription, name, message, policy))
+            else:
+                message.ack()
+
+        pool = ThreadPoolExecutor(1, thread_name_prefix=f"pull-{subscription.name}")
+        self._pools.append(pool)
+        self._pulls.append(
+            self._subscriber.subscribe(
+                name,
+                callback=accept,
+                flow_control=pubsub_v1.types.FlowControl(max_messages=OUTSTANDING, max_lease_duration=86_400),
+                scheduler=pubsub_v1.subscriber.scheduler.ThreadScheduler(pool),
+            )
+        )
+
+    def _delivery(self, subscription: Subscription, name: str, message: Any, policy: Policy) -> Delivery:
+        headers = push_headers(message, name)
+        function = subscription.function
+
+        def compose(_delivery: Delivery) -> Call:
+            token = self._addresses.authorization(function)
+            return Call(
+                url=self._addresses.url(function), headers={**headers, "authorization": token}, body=message.data
+            )
+
+        def settle(delivered: bool) -> None:
+            if not delivered:
+                self._set_aside(function, name, message, delivery.failures)
+            message.ack()
+
+        delivery = Delivery(
+            function=function,
+            kind="message",
+            identity=message.message_id,
+            compose=compose,
+            policy=policy,
+            timeout=subscription.declaration.timeout,
+            settle=settle,
+        )
+        return delivery
+
+    def _set_aside(self, function: str, subscription: str, message: Any, attempts: int) -> None:
+        attributes = dead_letter_attributes(message, subscription, attempts)
+        topic = self._topic(dead_letter_topic(function))
+        self._publisher.publish(topic, message.data, ordering_key=message.ordering_key or "", **attributes).result(10)
