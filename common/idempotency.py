@@ -23,17 +23,16 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-import redis as redis_errors
 from google.api_core import exceptions
 
 from common.answers import Answer, Page, Record
 from common.clients.firestore import firestore_client
-from common.clients.redis import redis_client
 from common.context import Context
 from common.errors import Conflict, Unprocessable
 from common.firestore_calls import bounded, translated
 from common.identifiers import digest
 from common.model import Model
+from common.redis_access import RedisDown, with_redis
 
 COLLECTION = "system/idempotency/records"
 LIFETIME = timedelta(hours=24)
@@ -213,27 +212,23 @@ class Claim:
 
     def release(self) -> None:
         """Give up the lease, so that the request can be sent again at once."""
-        client = self._context.clients.get(redis_client)
-        if client is None:
-            return
         try:
-            client.eval(RELEASE_LEASE, 1, self._lease, self._nonce)
-        except redis_errors.RedisError:
-            return
+            with_redis(self._context.clients, lambda client: client.eval(RELEASE_LEASE, 1, self._lease, self._nonce))
+        except RedisDown:
+            return  # it expires by itself
 
     @property
     def _lease(self) -> str:
         return f"idempotency:{self._context.tenant_id}:{self.path.rpartition('/')[2]}"
 
     def _take_lease(self) -> None:
-        client = self._context.clients.get(redis_client)
-        if client is None:
-            return
         seconds = max(1, round(self._context.deadline.remaining) + 1)
         try:
-            taken = client.set(self._lease, self._nonce, nx=True, ex=seconds)
-        except redis_errors.RedisError:
-            return
+            taken = with_redis(
+                self._context.clients, lambda client: client.set(self._lease, self._nonce, nx=True, ex=seconds)
+            )
+        except RedisDown:
+            return  # the transaction decides
         if not taken:
             raise Conflict(
                 "idempotency_in_progress",

@@ -437,7 +437,8 @@ def _commit(unit: Work, claim: Claim | None, answer: object) -> datetime | None:
 def _explain(unit: Work, claim: Claim | None) -> None:
     """Raise why a document that had to be new existed; return if it is gone meanwhile."""
     answer = None if claim is None else claim.found()
-    if answer is not None:
+    if claim is not None and answer is not None:
+        claim.release()
         raise Answered(answer)
     conflicts = unit.conflicts()
     client = unit.context.clients.get(firestore_client)

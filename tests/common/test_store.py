@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import threading
 import uuid
 from datetime import UTC, date, datetime
@@ -100,7 +101,8 @@ def test_platform_work_names_a_tenant_first(clients: Clients) -> None:
 def test_a_directory_is_read_across_tenants_and_written_for_one(clients: Clients) -> None:
     platform = context_of(clients, PLATFORM_TENANT)
     for name in ("first", "second"):
-        write_record(platform.for_tenant(name), lambda work, n=name: work.create(HOUSE, House(tenant_id=n, title=n)))
+        house = House(tenant_id=name, title=name)
+        write_record(platform.for_tenant(name), functools.partial(Work.create, entity=HOUSE, value=house))
     assert {record.value.tenant_id for record in Repository(HOUSE, platform).select()} == {"first", "second"}
     first = platform.for_tenant("first")
     assert [record.value.tenant_id for record in Repository(HOUSE, first).select()] == ["first"]
