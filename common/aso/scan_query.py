@@ -1,0 +1,266 @@
+"""The scan's question to the warehouse: which opportunities are to be made, which no longer hold, how many still do.
+
+One query per tenant does it as sets: it reads the keywords checked in the last 30 days (the partitions of
+``keywords_latest``), decides their type, looks the expected gain up in a table of rank and difficulty that it computes
+once from the priors of ``common.aso.gain``, joins the opportunities known, and returns the *difference* only: at most
+``limit`` to create and to close, those with the most to gain first, and the number of all. What still holds is counted
+and never returned, so the answer is as small for a million keywords as for a thousand.
+
+The rules are those of ``common.aso.opportunity_rules``; tests hold both against each other on random keywords.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Literal, cast
+
+from google.cloud.bigquery import ArrayQueryParameter, ScalarQueryParameter
+
+from common.aso import gain, opportunity_rules
+from common.aso.models import OpportunityType
+from common.context import Context
+from common.registry import entities
+from common.warehouse.query import rows
+from common.warehouse.tables import relations
+
+DIFFERENCES_AT_MOST = 10_000
+"""Largest limit: a difference is about 200 bytes, and the answer is held in memory."""
+
+SQL = """\
+WITH curve AS (
+  SELECT click_through, position + 1 AS ranking
+  FROM UNNEST(@click_through) AS click_through WITH OFFSET AS position
+),
+steps AS (
+  SELECT
+    here.ranking AS current_ranking,
+    there.ranking AS reachable_ranking,
+    difficulty_point,
+    (there.click_through - here.click_through) / (
+      1 + EXP(
+        @reach_per_difficulty * difficulty_point
+        + @reach_per_log_rank * LN(here.ranking / there.ranking)
+        - @reach_intercept
+      )
+    ) AS unit_gain
+  FROM curve AS here
+  JOIN curve AS there ON there.ranking < here.ranking AND there.ranking <= @best_candidates
+  CROSS JOIN UNNEST(GENERATE_ARRAY(0, 100)) AS difficulty_point
+),
+best AS (
+  SELECT current_ranking, difficulty_point, reachable_ranking, unit_gain
+  FROM steps
+  WHERE unit_gain > 0
+  QUALIFY ROW_NUMBER() OVER (
+    PARTITION BY current_ranking, difficulty_point ORDER BY unit_gain DESC, reachable_ranking DESC
+  ) = 1
+),
+checked AS (
+  SELECT
+    keyword_id,
+    current_ranking,
+    search_volume,
+    difficulty_score,
+    observed_impressions,
+    COALESCE(
+      search_volume, observed_impressions * @month_days / COALESCE(observed_days, @longest_export_days)
+    ) AS demand,
+    COALESCE(CAST(FLOOR(difficulty_score + 0.5) AS INT64), @neutral_difficulty) AS difficulty_point
+  FROM {keywords}
+  WHERE DATE(last_checked) >= @oldest_day
+    AND current_ranking >= @improvement_best_rank
+    AND current_ranking <= @fruit_worst_rank
+),
+members AS (
+  SELECT
+    keyword_id,
+    current_ranking,
+    difficulty_point,
+    demand,
+    CASE
+      WHEN search_volume IS NULL AND observed_impressions > @impressions_above THEN 'rank_improvement'
+      WHEN search_volume > @volume_above AND (current_ranking <= @first_page_end OR difficulty_score IS NULL)
+        THEN 'rank_improvement'
+      WHEN search_volume > @volume_above AND difficulty_score < @difficulty_below THEN 'low_hanging_fruit'
+    END AS opportunity_type
+  FROM checked
+),
+wanted AS (
+  SELECT
+    members.keyword_id,
+    members.opportunity_type,
+    best.reachable_ranking,
+    members.demand * best.unit_gain AS expected_gain
+  FROM members
+  JOIN best
+    ON best.current_ranking = members.current_ranking AND best.difficulty_point = members.difficulty_point
+  WHERE members.opportunity_type IS NOT NULL
+),
+known AS (
+  SELECT
+    keyword_id,
+    opportunity_type,
+    MAX(episode) AS episode,
+    MAX(IF(holds, opportunity_id, NULL)) AS opportunity_id
+  FROM {opportunities}
+  WHERE opportunity_type IN UNNEST(@scanned_types)
+  GROUP BY keyword_id, opportunity_type
+),
+compared AS (
+  SELECT
+    COALESCE(wanted.keyword_id, known.keyword_id) AS keyword_id,
+    COALESCE(wanted.opportunity_type, known.opportunity_type) AS opportunity_type,
+    known.opportunity_id AS opportunity_id,
+    COALESCE(known.episode, 0) AS episode,
+    wanted.reachable_ranking AS reachable_ranking,
+    COALESCE(wanted.expected_gain, 0) AS expected_gain,
+    CASE
+      WHEN wanted.keyword_id IS NULL THEN 'close'
+      WHEN known.opportunity_id IS NULL THEN 'create'
+      ELSE 'keep'
+    END AS action
+  FROM wanted
+  FULL JOIN known
+    ON known.keyword_id = wanted.keyword_id AND known.opportunity_type = wanted.opportunity_type
+  WHERE wanted.keyword_id IS NOT NULL OR known.opportunity_id IS NOT NULL
+)
+SELECT
+  action,
+  COUNT(*) AS number,
+  ARRAY_AGG(
+    STRUCT(
+      keyword_id AS keyword_id,
+      opportunity_type AS opportunity_type,
+      opportunity_id AS opportunity_id,
+      episode AS episode,
+      reachable_ranking AS reachable_ranking,
+      expected_gain AS expected_gain
+    )
+    ORDER BY expected_gain DESC, keyword_id
+    LIMIT {limit}
+  ) AS differences
+FROM compared
+GROUP BY action
+"""
+"""Priors and limits are parameters; only validated identifiers and a whole number are put into the text."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Difference:
+    """One opportunity to create or to close.
+
+    Attributes:
+        keyword_id: Its keyword.
+        opportunity_type: Its type.
+        opportunity_id: The one known to hold; None where there is none.
+        episode: Newest episode the warehouse knows of; 0 if there was none.
+        reachable_ranking: Rank aimed at; None for one to close.
+        expected_gain: Visits a month; 0 for one to close.
+    """
+
+    keyword_id: str
+    opportunity_type: OpportunityType
+    opportunity_id: str | None
+    episode: int
+    reachable_ranking: int | None
+    expected_gain: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Differences:
+    """What the warehouse's keywords and opportunities differ in.
+
+    Attributes:
+        create: Opportunities to make, the greatest gain first, at most the limit.
+        close: Opportunities that no longer hold, at most the limit.
+        creatable: All that are to be made.
+        closable: All that no longer hold.
+        kept: Those that hold and are known.
+    """
+
+    create: Sequence[Difference]
+    close: Sequence[Difference]
+    creatable: int
+    closable: int
+    kept: int
+
+
+def statement(project: str, tenant_id: str, limit: int) -> str:
+    """Return the query for a tenant."""
+    views = {
+        name: relations(project, tenant_id, entities()[entity]).view
+        for name, entity in (("keywords", "keyword"), ("opportunities", "opportunity"))
+    }
+    return SQL.format(limit=min(max(int(limit), 1), DIFFERENCES_AT_MOST), **views)
+
+
+def parameters(today: date) -> list[Any]:
+    """Return the priors and limits as query parameters."""
+    whole: Mapping[str, int] = {
+        "best_candidates": gain.BEST_CANDIDATES,
+        "neutral_difficulty": gain.NEUTRAL_DIFFICULTY,
+        "month_days": opportunity_rules.MONTH_DAYS,
+        "longest_export_days": opportunity_rules.LONGEST_EXPORT_DAYS,
+        "improvement_best_rank": opportunity_rules.IMPROVEMENT_BEST_RANK,
+        "first_page_end": opportunity_rules.FIRST_PAGE_END,
+        "fruit_worst_rank": opportunity_rules.FRUIT_WORST_RANK,
+        "volume_above": opportunity_rules.VOLUME_ABOVE,
+        "impressions_above": opportunity_rules.IMPRESSIONS_ABOVE,
+    }
+    real: Mapping[str, float] = {
+        "reach_intercept": gain.REACH_INTERCEPT,
+        "reach_per_difficulty": gain.REACH_PER_DIFFICULTY,
+        "reach_per_log_rank": gain.REACH_PER_LOG_RANK,
+        "difficulty_below": opportunity_rules.DIFFICULTY_BELOW,
+    }
+    return [
+        ArrayQueryParameter("click_through", "FLOAT64", list(gain.CLICK_THROUGH)),
+        ArrayQueryParameter("scanned_types", "STRING", list(opportunity_rules.SCANNED_TYPES)),
+        ScalarQueryParameter("oldest_day", "DATE", opportunity_rules.oldest_day(today)),
+        *(ScalarQueryParameter(name, "INT64", value) for name, value in whole.items()),
+        *(ScalarQueryParameter(name, "FLOAT64", value) for name, value in real.items()),
+    ]
+
+
+def differences(context: Context, today: date, limit: int) -> Differences:
+    """Ask the warehouse.
+
+    Args:
+        context: Tenant, clients and deadline.
+        today: Day of the scan, UTC.
+        limit: Differences of each kind at most.
+
+    Raises:
+        Unavailable: BigQuery does not answer.
+    """
+    sql = statement(context.clients.settings.project, context.tenant_id, limit)
+    found = {str(row["action"]): row for row in rows(context, sql, parameters(today))}
+
+    def number(action: Literal["create", "close", "keep"]) -> int:
+        return int(found[action]["number"]) if action in found else 0
+
+    return Differences(
+        create=_listed(found.get("create")),
+        close=_listed(found.get("close")),
+        creatable=number("create"),
+        closable=number("close"),
+        kept=number("keep"),
+    )
+
+
+def _listed(row: Mapping[str, Any] | None) -> list[Difference]:
+    if row is None:
+        return []
+    return [
+        Difference(
+            keyword_id=each["keyword_id"],
+            opportunity_type=cast("OpportunityType", each["opportunity_type"]),
+            opportunity_id=each["opportunity_id"],
+            episode=int(each["episode"]),
+            reachable_ranking=each["reachable_ranking"],
+            expected_gain=float(each["expected_gain"]),
+        )
+        for each in row["differences"]
+    ]
