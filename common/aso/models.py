@@ -249,7 +249,7 @@ class RankObservation(Model):
     date: Day
     checked_at: Timestamp = Field(examples=[_MOMENT])
     device: Device = Field(default="all", examples=["desktop"])
-    locale: Locale = Field(default="en", examples=["en-US"])
+    locale: Locale = Field(default="und", description="``und``: undetermined.", examples=["en-US"])
     state: RankStateName = Field(
         description="ranked at ``position``; not_found down to ``depth``; check_failed: nothing is known.",
         examples=["ranked"],

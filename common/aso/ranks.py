@@ -1,0 +1,153 @@
+"""Rank observations: recorded in batches with an answer per row, and folded into their keywords.
+
+A check is known by keyword, time, device, locale and source. Told again it changes nothing; told otherwise it is
+refused, because an observation is a fact; only a check that failed may still turn out to have succeeded.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from common.answers import RowResult, RowResults
+from common.aso.entities import KEYWORDS, RANK_OBSERVATIONS
+from common.aso.keywords import new_keyword, observed_states
+from common.aso.models import Keyword, RankObservation
+from common.aso.normalize import keyword_id_of
+from common.aso.rank_models import RankRow
+from common.aso.rank_state import RankState, counts_for, known_of, state_of, with_state
+from common.aso.rows import Batch, transact_anew
+from common.context import Context
+from common.identifiers import derived_uuid
+from common.model import rfc3339
+from common.store import Work, in_chunks
+
+CHUNK = 100
+"""Rows of one transaction: an observation and at most a keyword each, below Firestore's 500 writes."""
+
+Outcome = Literal["created", "updated", "unchanged"]
+STATUS: Mapping[Outcome, int] = {"created": 201, "updated": 200, "unchanged": 200}
+
+
+def record(context: Context, rows: Sequence[Any], *, create_missing: bool = False) -> RowResults[RankObservation]:
+    """Record observations and bring their keywords' ranks up to date.
+
+    Args:
+        context: Circumstances of the request.
+        rows: ``RankRow`` models, or what is to be validated as such.
+        create_missing: Whether to follow keywords that are not followed yet (rows that name them by ``keyword``).
+
+    Returns:
+        One result a row: ``created``, ``updated`` (a failed check that succeeded after all), ``unchanged``, or
+        ``refused``: 404 ``keyword_not_found``, 409 ``observation_conflict``, 422 invalid (``invalid_state``,
+        ``future_check``, ...).
+    """
+    batch: Batch[RankRow, RankObservation] = Batch(RankRow, rows)
+    for indexes in in_chunks(list(batch.accepted), CHUNK):
+        chunk = {index: batch.accepted[index] for index in indexes}
+        recorded = transact_anew(
+            context,
+            functools.partial(_recorded, rows=chunk, create_missing=create_missing),
+            {"keyword_exists", "rank_observation_exists"},
+        )
+        batch.settle(recorded.results)
+        for index, (status, code, detail) in recorded.refused.items():
+            batch.refuse(index, status, code, detail)
+    return batch.results()
+
+
+def observation_of(keyword: Keyword, row: RankRow, now: datetime) -> RankObservation:
+    """Return the observation that a row tells of a keyword."""
+    moment = row.moment
+    key = (keyword.keyword_id, rfc3339(moment), row.device, row.locale, row.source)
+    return RankObservation(
+        observation_id=str(derived_uuid("aso.rank_observation", *key)),
+        tenant_id=keyword.tenant_id,
+        keyword_id=keyword.keyword_id,
+        keyword=keyword.keyword,
+        date=row.day,
+        checked_at=moment,
+        created_at=now,
+        **row.model_dump(exclude={"keyword", "keyword_id", "date", "checked_at"}),
+    )
+
+
+@dataclass(slots=True)
+class _Recorded:
+    """What one transaction made of its rows."""
+
+    results: dict[int, RowResult[RankObservation]] = field(default_factory=dict)
+    refused: dict[int, tuple[int, str, str]] = field(default_factory=dict)
+
+
+def _recorded(work: Work, rows: Mapping[int, RankRow], *, create_missing: bool) -> _Recorded:
+    """Record the rows of one transaction."""
+    now = datetime.now(UTC)
+    recorded = _Recorded()
+    tenant_id = work.context.tenant_id
+    ids = {index: row.keyword_id or keyword_id_of(tenant_id, row.keyword or "") for index, row in rows.items()}
+    followed = work.get_many(KEYWORDS, ids.values())
+    keywords = {keyword_id: known.value for keyword_id, known in followed.items()}
+    observations: dict[int, RankObservation] = {}
+    for index, row in rows.items():
+        keyword = keywords.get(ids[index])
+        if keyword is None and create_missing and row.keyword_id is None and row.keyword is not None:
+            keyword = keywords[ids[index]] = new_keyword(tenant_id, row.keyword, now)
+        if keyword is None:
+            recorded.refused[index] = (404, "keyword_not_found", "This keyword is not followed.")
+        elif row.keyword is not None and keyword.keyword_id != keyword_id_of(tenant_id, row.keyword):
+            recorded.refused[index] = (422, "keyword_mismatch", "keyword and keyword_id name different keywords.")
+        else:
+            observations[index] = observation_of(keyword, row, now)
+    accepted = _observed(work, observations, recorded)
+    fresh = [keywords[name] for name in sorted({each.keyword_id for each in accepted} - followed.keys())]
+    states = observed_states(work, fresh)
+    for keyword_id in sorted({each.keyword_id for each in accepted}):
+        keyword = keywords[keyword_id]
+        own = [each for each in accepted if each.keyword_id == keyword_id and counts_for(keyword, each)]
+        start = known_of(keyword).merge(states.get(keyword_id, RankState()))
+        after = with_state(keyword, functools.reduce(RankState.merge, map(state_of, own), start))
+        if keyword_id not in followed:
+            work.create(KEYWORDS, after)
+        elif after != keyword:
+            work.update(KEYWORDS, followed[keyword_id], after.model_copy(update={"updated_at": now}))
+    return recorded
+
+
+def _observed(work: Work, observations: Mapping[int, RankObservation], recorded: _Recorded) -> list[RankObservation]:
+    """Write what is new among the observations, answer their rows, and return those that were accepted."""
+    stored = work.get_many(RANK_OBSERVATIONS, [each.observation_id for each in observations.values()])
+    current = {observation_id: known.value for observation_id, known in stored.items()}
+    accepted = []
+    for index, told in observations.items():
+        known = current.get(told.observation_id)
+        outcome = _outcome(known, told)
+        if outcome is None:
+            detail = "Another result is recorded for this check; observations do not change."
+            recorded.refused[index] = (409, "observation_conflict", detail)
+            continue
+        accepted.append(told)
+        if outcome != "unchanged":
+            current[told.observation_id] = told
+        value = current[told.observation_id]
+        recorded.results[index] = RowResult(index=index, status=STATUS[outcome], outcome=outcome, value=value)
+    for observation_id, value in current.items():
+        if observation_id not in stored:
+            work.create(RANK_OBSERVATIONS, value)
+        elif value is not stored[observation_id].value:
+            work.update(RANK_OBSERVATIONS, stored[observation_id], value)
+    return accepted
+
+
+def _outcome(known: RankObservation | None, told: RankObservation) -> Outcome | None:
+    """Return what becomes of an observation; None where it contradicts the known one."""
+    if known is None:
+        return "created"
+    if known.state == "check_failed":
+        return "unchanged" if told.state == "check_failed" else "updated"
+    if told.state == "check_failed":
+        return "unchanged"
+    return "unchanged" if told.model_copy(update={"created_at": known.created_at}) == known else None
