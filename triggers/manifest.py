@@ -350,7 +350,8 @@ def _check_schema(function: Declared) -> None:
 
     source, entry = function
     validator = jsonschema.Draft202012Validator(_function_schema())
-    errors = sorted(validator.iter_errors({"functions": [entry]}), key=lambda error: list(map(str, error.path)))
+    # The deepest error is the cause; a field that is refused also makes the whole entry look unknown.
+    errors = sorted(validator.iter_errors({"functions": [entry]}), key=lambda error: -len(error.path))
     if errors:
         where = [str(step) for step in errors[0].path][2:]
         detail = f"{'.'.join(where)}: {errors[0].message}" if where else errors[0].message
