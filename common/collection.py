@@ -107,8 +107,14 @@ class Collection(Generic[EntityModel]):
 
     def ordering(self, order: Sequence[str]) -> list[tuple[str, bool]]:
         """Return stored field names with whether they descend; the document name breaks ties."""
-        fields = [(stored_name(self.entity.model, name.removeprefix("-")), name.startswith("-")) for name in order]
-        return [*fields, (DOCUMENT_NAME, fields[-1][1] if fields else False)] if order else []
+        names = [DOCUMENT_NAME if name == DOCUMENT_NAME else self._stored(name) for name in order]
+        fields = [(name.removeprefix("-"), name.startswith("-")) for name in names]
+        if fields and fields[-1][0] != DOCUMENT_NAME:
+            fields.append((DOCUMENT_NAME, fields[-1][1]))
+        return fields
+
+    def _stored(self, name: str) -> str:
+        return name[: name.startswith("-")] + stored_name(self.entity.model, name.removeprefix("-"))
 
     def count(self, filters: Sequence[Filter]) -> int:
         """Return how many documents match; costs one index read a thousand documents."""

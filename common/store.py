@@ -95,13 +95,14 @@ class Repository(Generic[EntityModel]):
 
         Args:
             filters: What to list.
-            order: Fields to sort by, ``-`` for descending.
+            order: Fields to sort by, ``-`` for descending; empty for the order of ids.
             limit: Items at most.
             cursor: ``next_cursor`` of the page before.
 
         Raises:
             BadRequest: ``invalid_cursor``: not ours, or of another query.
         """
+        order = order or (DOCUMENT_NAME,)
         settings = self._context.clients.settings
         entity = self._collection.entity
         fingerprint = query_fingerprint(self._context.tenant_id, entity.name, filters, order)

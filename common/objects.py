@@ -1,0 +1,104 @@
+"""Files in Cloud Storage, each under its tenant's prefix."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import requests
+from google.api_core import exceptions
+from google.auth.exceptions import TransportError
+from google.cloud.storage.retry import DEFAULT_RETRY
+
+from common.clients.storage import storage_client
+from common.context import Context
+from common.errors import Unavailable
+
+SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
+CHUNK = 1_048_576
+PATIENCE = 30.0
+
+TRANSIENT = (
+    exceptions.ServerError,
+    exceptions.TooManyRequests,
+    exceptions.RetryError,
+    requests.ConnectionError,
+    requests.Timeout,
+    TransportError,
+)
+
+
+def object_name(context: Context, path: str) -> str:
+    """Return the name of an object: ``{tenant}/{path}``.
+
+    Raises:
+        ValueError: A segment of the path could be misread.
+    """
+    segments = path.split("/")
+    if not all(SEGMENT.fullmatch(segment) for segment in segments):
+        raise ValueError(f"{path!r} is no path of an object")
+    return "/".join([context.tenant_id, *segments])
+
+
+def write(context: Context, bucket: str, path: str, content: bytes, content_type: str) -> str:
+    """Store an object, replacing what was there; return its full name.
+
+    Raises:
+        Unavailable: Cloud Storage does not answer.
+    """
+    name = object_name(context, path)
+    blob = context.clients.get(storage_client).bucket(bucket).blob(name)
+    _bounded(context, blob.upload_from_string, content, content_type=content_type)
+    return name
+
+
+def read(context: Context, bucket: str, path: str) -> bytes | None:
+    """Return an object's bytes, or None where there is none.
+
+    Raises:
+        Unavailable: Cloud Storage does not answer.
+    """
+    blob = context.clients.get(storage_client).bucket(bucket).blob(object_name(context, path))
+    try:
+        return _bounded(context, blob.download_as_bytes)  # type: ignore[no-any-return]
+    except exceptions.NotFound:
+        return None
+
+
+def stream(context: Context, bucket: str, path: str) -> Iterator[bytes] | None:
+    """Return an object's bytes in chunks of one MiB, or None where there is none.
+
+    Raises:
+        Unavailable: Cloud Storage does not answer.
+    """
+    name = object_name(context, path)
+    blob = _bounded(context, context.clients.get(storage_client).bucket(bucket).get_blob, name)
+    return None if blob is None else _chunks(context, blob, blob.size or 0)
+
+
+def delete(context: Context, bucket: str, path: str) -> None:
+    """Delete an object; one that is not there is deleted.
+
+    Raises:
+        Unavailable: Cloud Storage does not answer.
+    """
+    blob = context.clients.get(storage_client).bucket(bucket).blob(object_name(context, path))
+    try:
+        _bounded(context, blob.delete)
+    except exceptions.NotFound:
+        return
+
+
+def _chunks(context: Context, blob: Any, size: int) -> Iterator[bytes]:
+    for start in range(0, size, CHUNK):
+        yield _bounded(context, blob.download_as_bytes, start=start, end=min(start + CHUNK, size) - 1)
+
+
+def _bounded(context: Context, call: Any, *arguments: Any, **named: Any) -> Any:
+    """Call the client within the deadline; writes are repeatable, because they replace the whole object."""
+    timeout = context.deadline.timeout(PATIENCE, "storage")
+    try:
+        return call(*arguments, **named, timeout=timeout, retry=DEFAULT_RETRY.with_timeout(timeout))
+    except TRANSIENT as error:
+        raise Unavailable("storage", f"Cloud Storage does not answer ({type(error).__name__})") from error

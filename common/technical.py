@@ -1,0 +1,110 @@
+"""Technical documents: what the platform itself remembers, below ``system/<kind>/<collection>``, where no relay looks.
+
+They are no entities: no events, no tables, no tenant's business. This module declares the collections, so that TTL
+policies and composite indexes are made for them as for entities, and reads and writes them within deadlines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from google.cloud import firestore
+
+from common.clients.firestore import firestore_client
+from common.context import Context
+from common.entity import Index
+from common.firestore_calls import Contended, bounded, pause, translated
+from common.transaction import Transaction, Write
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TechnicalCollection:
+    """One collection of technical documents.
+
+    Attributes:
+        path: Path of the collection.
+        ttl: Field with the time after which Firestore deletes a document.
+        indexes: Composite indexes that queries need.
+        unindexed: Fields exempt from single-field indexes.
+    """
+
+    path: str
+    ttl: str | None = None
+    indexes: tuple[Index, ...] = ()
+    unindexed: tuple[str, ...] = ()
+
+
+IDEMPOTENCY = TechnicalCollection(
+    path="system/idempotency/records", ttl="expires_at", unindexed=("body", "headers", "fingerprint", "nonce")
+)
+UNIQUENESS = TechnicalCollection(path="system/uniqueness/keys")
+TOMBSTONES = TechnicalCollection(path="system/tombstones/records", ttl="expires_at", unindexed=("_meta",))
+API_KEYS = TechnicalCollection(path="system/credentials/api_keys")
+MARKS = TechnicalCollection(path="system/warehouse/marks")
+DEAD_LETTERS = TechnicalCollection(
+    path="system/dead_letters/messages",
+    ttl="expires_at",
+    indexes=(
+        Index(fields=("function", "-last_at")),
+        Index(fields=("status", "-last_at")),
+        Index(fields=("function", "status", "-last_at")),
+    ),
+    unindexed=("data", "attributes", "headers", "reason"),
+)
+COLLECTIONS = (IDEMPOTENCY, UNIQUENESS, TOMBSTONES, API_KEYS, MARKS, DEAD_LETTERS)
+
+
+def read(context: Context, path: str) -> tuple[dict[str, Any], datetime] | None:
+    """Return the fields and the update time of a document, or None."""
+    with translated():
+        snapshot = context.clients.get(firestore_client).document(path).get(**bounded(context.deadline))
+    return (snapshot.to_dict(), snapshot.update_time) if snapshot.exists else None
+
+
+def changed(
+    context: Context,
+    path: str,
+    change: Callable[[dict[str, Any] | None], tuple[dict[str, Any] | None, Result]],
+) -> Result:
+    """Change one document in a transaction.
+
+    Args:
+        context: Circumstances.
+        path: The document.
+        change: Gets the fields (None where there is no document) and returns the new fields and the result; fields of
+            None write nothing. May be called more than once.
+    """
+    client = context.clients.get(firestore_client)
+    reference = client.document(path)
+    attempt = 0
+    while True:
+        attempt += 1
+        transaction = Transaction(client, context.deadline)
+        try:
+            with translated():
+                handle = transaction.handle
+                [snapshot] = client.get_all([reference], transaction=handle, **bounded(context.deadline))
+                fields, result = change(snapshot.to_dict() if snapshot.exists else None)
+                if fields is not None:
+                    transaction.commit([_setting(reference, fields)])
+            return result
+        except Contended:
+            pass
+        finally:
+            transaction.close()
+        pause(attempt, context.deadline)
+
+
+def _setting(reference: Any, fields: dict[str, Any]) -> Write:
+    return lambda batch: batch.set(reference, fields)
+
+
+def selected(context: Context, query: firestore.Query) -> list[Any]:
+    """Return the snapshots of a query."""
+    with translated():
+        return list(query.stream(**bounded(context.deadline)))
