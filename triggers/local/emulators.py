@@ -59,7 +59,7 @@ class Emulators:
         Args:
             folder: Data folder: logs, and what the services store.
             table: The process table of the run.
-            keep: Whether BigQuery, Redis and Cloud Storage find what an earlier run left in ``folder``.
+            keep: Whether Redis and Cloud Storage store in ``folder`` too (BigQuery always does), for the next run.
             tell: Called with a sentence when something slow has to be done first.
         """
         self.table = table or ProcessTable()
@@ -113,10 +113,8 @@ class Emulators:
         port, grpc_port = free_port(), free_port()
         command = [str(self._environment / "bin" / "python"), str(Path(__file__).with_name("bigquery_server.py"))]
         command += ["start", "--rest-port", str(port), "--grpc-port", str(grpc_port), "--log-level", "error"]
-        if self._keep:
-            command += ["--persistent", "--data-dir", str(self.folder / "bigquery" / "data")]
-        else:
-            command += ["--ephemeral"]
+        # Always on disk: a test that stops BigQuery midway finds its tables again.
+        command += ["--persistent", "--data-dir", str(self.folder / "bigquery" / "data")]
         url = f"http://{LOOPBACK}:{port}/bigquery/v2/projects/probe/datasets"
         return self._service("bigquery", command, port, lambda: _answers(url), signal.SIGINT)
 
