@@ -204,10 +204,10 @@ def _parameter(source: Source, declaration: Declaration, index: int) -> dict[str
 
 def _check_function(function: Declared) -> None:
     _check_needs(function)
-    source, entry = function
     checks = {"http": _check_http, "schedule": _check_schedule, "message": _check_message}
-    if source.kind in checks:
-        checks[source.kind](function)
+    kind = function.source.kind
+    if kind in checks:
+        checks[kind](function)
 
 
 PERMISSION = re.compile(
