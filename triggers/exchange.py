@@ -5,6 +5,7 @@ Requests are read from the WSGI environment directly: one look-up a header, noth
 
 from __future__ import annotations
 
+import io
 import re
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
@@ -130,6 +131,7 @@ class Exchange:
                 chunks.append(chunk)
                 left -= len(chunk)
         except (ClientDisconnected, OSError) as error:
+            self.request.stream = io.BytesIO()  # the framework reads what is left after every answer
             raise BadRequest("incomplete_body", "the request's body ended before its announced length") from error
         if left <= 0:
             raise _too_large(at_most)

@@ -1,0 +1,13 @@
+"""Hear a domain event."""
+
+from common.context import Context
+from common.events import Envelope
+from triggers import message
+
+HEARD: list[tuple[Envelope, Context]] = []
+
+
+@message.subscribe("demo-events")
+def note_event(envelope: Envelope, context: Context) -> None:
+    """Keep it."""
+    HEARD.append((envelope, context))
