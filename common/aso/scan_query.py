@@ -16,17 +16,16 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal, cast
 
-from google.cloud.bigquery import ArrayQueryParameter, ScalarQueryParameter
-
 from common.aso import gain, opportunity_rules
 from common.aso.models import OpportunityType
 from common.context import Context
-from common.registry import entities
 from common.warehouse.query import rows
-from common.warehouse.tables import relations
 
 DIFFERENCES_AT_MOST = 10_000
 """Largest limit: a difference is about 200 bytes, and the answer is held in memory."""
+
+PATIENCE = 120.0
+"""Seconds the query may take where the deadline allows: a million keywords take a few."""
 
 SQL = """\
 WITH curve AS (
@@ -68,7 +67,7 @@ checked AS (
       search_volume, observed_impressions * @month_days / COALESCE(observed_days, @longest_export_days)
     ) AS demand,
     COALESCE(CAST(FLOOR(difficulty_score + 0.5) AS INT64), @neutral_difficulty) AS difficulty_point
-  FROM {keywords}
+  FROM {keywords_latest}
   WHERE DATE(last_checked) >= @oldest_day
     AND current_ranking >= @improvement_best_rank
     AND current_ranking <= @fruit_worst_rank
@@ -104,7 +103,7 @@ known AS (
     opportunity_type,
     MAX(episode) AS episode,
     MAX(IF(holds, opportunity_id, NULL)) AS opportunity_id
-  FROM {opportunities}
+  FROM {opportunities_latest}
   WHERE opportunity_type IN UNNEST(@scanned_types)
   GROUP BY keyword_id, opportunity_type
 ),
@@ -139,12 +138,12 @@ SELECT
       expected_gain AS expected_gain
     )
     ORDER BY expected_gain DESC, keyword_id
-    LIMIT {limit}
+    LIMIT @limit
   ) AS differences
 FROM compared
 GROUP BY action
 """
-"""Priors and limits are parameters; only validated identifiers and a whole number are put into the text."""
+"""Priors and rules are parameters. ``@limit`` is put into the text: BigQuery takes no parameter there."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -187,20 +186,22 @@ class Differences:
     kept: int
 
 
-def statement(project: str, tenant_id: str, limit: int) -> str:
-    """Return the query for a tenant."""
-    views = {
-        name: relations(project, tenant_id, entities()[entity]).view
-        for name, entity in (("keywords", "keyword"), ("opportunities", "opportunity"))
-    }
-    return SQL.format(limit=min(max(int(limit), 1), DIFFERENCES_AT_MOST), **views)
+def statement(limit: int) -> str:
+    """Return the text of the query."""
+    return SQL.replace("@limit", str(min(max(int(limit), 1), DIFFERENCES_AT_MOST)))
 
 
-def parameters(today: date) -> list[Any]:
-    """Return the priors and limits as query parameters."""
-    whole: Mapping[str, int] = {
+def parameters(today: date) -> dict[str, object]:
+    """Return the priors and rules as query parameters."""
+    return {
+        "click_through": list(gain.CLICK_THROUGH),
         "best_candidates": gain.BEST_CANDIDATES,
         "neutral_difficulty": gain.NEUTRAL_DIFFICULTY,
+        "reach_intercept": gain.REACH_INTERCEPT,
+        "reach_per_difficulty": gain.REACH_PER_DIFFICULTY,
+        "reach_per_log_rank": gain.REACH_PER_LOG_RANK,
+        "scanned_types": list(opportunity_rules.SCANNED_TYPES),
+        "oldest_day": opportunity_rules.oldest_day(today),
         "month_days": opportunity_rules.MONTH_DAYS,
         "longest_export_days": opportunity_rules.LONGEST_EXPORT_DAYS,
         "improvement_best_rank": opportunity_rules.IMPROVEMENT_BEST_RANK,
@@ -208,20 +209,8 @@ def parameters(today: date) -> list[Any]:
         "fruit_worst_rank": opportunity_rules.FRUIT_WORST_RANK,
         "volume_above": opportunity_rules.VOLUME_ABOVE,
         "impressions_above": opportunity_rules.IMPRESSIONS_ABOVE,
-    }
-    real: Mapping[str, float] = {
-        "reach_intercept": gain.REACH_INTERCEPT,
-        "reach_per_difficulty": gain.REACH_PER_DIFFICULTY,
-        "reach_per_log_rank": gain.REACH_PER_LOG_RANK,
         "difficulty_below": opportunity_rules.DIFFICULTY_BELOW,
     }
-    return [
-        ArrayQueryParameter("click_through", "FLOAT64", list(gain.CLICK_THROUGH)),
-        ArrayQueryParameter("scanned_types", "STRING", list(opportunity_rules.SCANNED_TYPES)),
-        ScalarQueryParameter("oldest_day", "DATE", opportunity_rules.oldest_day(today)),
-        *(ScalarQueryParameter(name, "INT64", value) for name, value in whole.items()),
-        *(ScalarQueryParameter(name, "FLOAT64", value) for name, value in real.items()),
-    ]
 
 
 def differences(context: Context, today: date, limit: int) -> Differences:
@@ -235,8 +224,8 @@ def differences(context: Context, today: date, limit: int) -> Differences:
     Raises:
         Unavailable: BigQuery does not answer.
     """
-    sql = statement(context.clients.settings.project, context.tenant_id, limit)
-    found = {str(row["action"]): row for row in rows(context, sql, parameters(today))}
+    answer = rows(context, statement(limit), parameters(today), timeout=PATIENCE)
+    found = {str(row["action"]): row for row in answer}
 
     def number(action: Literal["create", "close", "keep"]) -> int:
         return int(found[action]["number"]) if action in found else 0

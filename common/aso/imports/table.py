@@ -42,6 +42,7 @@ class ParsedRow:
         metrics: Fields of the keyword that the row tells, by name of the model's field.
         rank: Fields of a rank observation, or None where the row tells no rank.
         problems: What is wrong; a row with any is not imported.
+        repeated: Whether an earlier row of the file has the same keyword and has told its numbers.
     """
 
     number: int
@@ -50,6 +51,7 @@ class ParsedRow:
     metrics: Mapping[str, Any] = field(default_factory=dict)
     rank: Mapping[str, Any] | None = None
     problems: tuple[Problem, ...] = ()
+    repeated: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

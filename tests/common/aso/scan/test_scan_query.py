@@ -1,0 +1,158 @@
+"""The query of the scan against the rules in Python and against the query of document 000."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from common.aso import gain, opportunity_rules
+from common.aso.models import Keyword
+from common.aso.opportunities import opportunity_id_of
+from common.aso.scan_query import Difference, differences
+from common.context import Context
+from common.warehouse.query import rows
+from tests.common.aso.scan.conftest import KeywordMaker, Warehouse, keyword
+from tests.common.aso.scan.test_rules import opportunity
+
+NOW = datetime.now(UTC)
+TODAY = NOW.date()
+
+DOCUMENT_000 = """\
+SELECT k.keyword_id
+FROM {keywords_latest} k
+WHERE DATE(k.last_checked) >= DATE_SUB(@today, INTERVAL 30 DAY)
+  AND k.current_ranking > 10
+  AND k.current_ranking <= 30
+  AND k.difficulty_score < 50
+  AND k.search_volume > 100
+"""
+"""The detection query as written there, without the page size, and with the day of the scan for today."""
+
+FIELDS = st.fixed_dictionaries(
+    {
+        "search_volume": st.one_of(st.none(), st.sampled_from([0, 99, 100, 101]), st.integers(0, 100_000)),
+        "difficulty_score": st.one_of(
+            st.none(), st.sampled_from([0.0, 49.5, 49.999, 50.0, 100.0]), st.floats(0, 100, allow_nan=False)
+        ),
+        "current_ranking": st.one_of(st.none(), st.integers(1, 40), st.sampled_from([3, 4, 10, 11, 30, 31])),
+        "observed_impressions": st.one_of(st.none(), st.sampled_from([100, 101]), st.integers(0, 100_000)),
+        "observed_days": st.one_of(st.none(), st.integers(1, 500)),
+        "last_checked": st.one_of(
+            st.none(),
+            st.integers(0, 32).map(lambda days: NOW - timedelta(days=days)),
+            st.integers(29, 31).map(
+                lambda days: datetime.combine(TODAY - timedelta(days=days), datetime.min.time(), UTC)
+            ),
+        ),
+    }
+)
+
+
+def found(context: Context) -> dict[str, Difference]:
+    return {each.keyword_id: each for each in differences(context, TODAY, 10_000).create}
+
+
+def check(values: list[Keyword], context: Context) -> None:
+    """Hold the query's answer against the rules and the gain in Python."""
+    answered = found(context)
+    expected = {value.keyword_id: opportunity_rules.classify(value, TODAY) for value in values}
+    assert {name: each.opportunity_type for name, each in answered.items()} == {
+        name: kind for name, kind in expected.items() if kind is not None
+    }
+    for value in values:
+        if value.keyword_id in answered:
+            check_gain(value, answered[value.keyword_id])
+    document = {row["keyword_id"] for row in rows(context, DOCUMENT_000, {"today": TODAY})}
+    assert document == {name for name, each in answered.items() if each.opportunity_type == "low_hanging_fruit"}
+
+
+def check_gain(value: Keyword, difference: Difference) -> None:
+    demand = opportunity_rules.demand_of(value)
+    assert demand is not None
+    assert value.current_ranking is not None
+    expectation = gain.expect(current=value.current_ranking, demand=demand.monthly, difficulty=value.difficulty_score)
+    assert expectation is not None
+    assert difference.expected_gain == pytest.approx(expectation.gain, rel=1e-9)
+    assert difference.reachable_ranking == expectation.target
+
+
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(fields=st.lists(FIELDS, min_size=150, max_size=150))
+def test_members_and_gains_are_those_of_the_rules(
+    fields: list[dict[str, Any]], tenant: Context, warehouse: Warehouse
+) -> None:
+    values = [keyword(tenant, f"keyword {number}", **each) for number, each in enumerate(fields)]
+    warehouse.keywords(*values)
+    check(values, tenant)
+
+
+def test_every_rank_and_difficulty_has_the_gain_of_the_formula(tenant: Context, warehouse: Warehouse) -> None:
+    values = [
+        keyword(
+            tenant,
+            f"{rank} at {difficulty}",
+            search_volume=1000,
+            current_ranking=rank,
+            difficulty_score=difficulty,
+            last_checked=NOW,
+        )
+        for rank in range(4, 31)
+        for difficulty in (None, *(float(point) for point in range(0, 101, 10)), 12.5, 49.49)
+    ]
+    warehouse.keywords(*values)
+    check(values, tenant)
+
+
+def test_nothing_limits_membership_and_the_greatest_gain_comes_first(
+    tenant: Context, warehouse: Warehouse, fruit: KeywordMaker
+) -> None:
+    warehouse.keywords(*(fruit(f"keyword {number}", search_volume=101 + number) for number in range(120)))
+    answer = differences(tenant, TODAY, 30)
+    assert (answer.creatable, len(answer.create), answer.closable, answer.kept) == (120, 30, 0, 0)
+    gains = [each.expected_gain for each in answer.create]
+    assert gains == sorted(gains, reverse=True)
+    assert math.isclose(gains[0], max(each.expected_gain for each in found(tenant).values()))
+
+
+def test_only_the_difference_is_returned(tenant: Context, warehouse: Warehouse, fruit: KeywordMaker) -> None:
+    holds, gone, fresh, again, over = (fruit(name) for name in ("holds", "gone", "fresh", "again", "over"))
+    gone, over = (each.model_copy(update={"difficulty_score": 70.0}) for each in (gone, over))
+    warehouse.keywords(holds, gone, fresh, again, over)
+    warehouse.opportunities(
+        opportunity(holds),
+        opportunity(gone),
+        opportunity(again, status="closed", holds=False),
+        opportunity(again, status="dismissed", holds=False, episode=2),
+        opportunity(over, status="completed", holds=False),
+        opportunity(fresh, opportunity_type="content_gap"),
+    )
+    answer = differences(tenant, TODAY, 100)
+    assert {(each.keyword_id, each.episode) for each in answer.create} == {(fresh.keyword_id, 0), (again.keyword_id, 2)}
+    assert [(each.keyword_id, each.opportunity_id) for each in answer.close] == [
+        (gone.keyword_id, opportunity_id_of(tenant.tenant_id, "low_hanging_fruit", gone.keyword_id, 1))
+    ]
+    assert (answer.creatable, answer.closable, answer.kept) == (2, 1, 1)
+
+
+def test_an_opportunity_of_a_deleted_keyword_is_to_be_closed(
+    tenant: Context, warehouse: Warehouse, fruit: KeywordMaker
+) -> None:
+    warehouse.opportunities(opportunity(fruit("deleted")))
+    assert len(differences(tenant, TODAY, 100).close) == 1
+
+
+def test_two_tenants_do_not_see_each_other(
+    tenant: Context, warehouse: Warehouse, fruit: KeywordMaker, clients: Any
+) -> None:
+    from common.warehouse.provision import provision_tenant
+    from tests.common.aso.scan.conftest import context_for
+
+    warehouse.keywords(fruit("ours"))
+    other = context_for(clients, f"{tenant.tenant_id}_other")
+    provision_tenant(other, other.tenant_id)
+    assert differences(other, TODAY, 100).creatable == 0
