@@ -112,7 +112,7 @@ def framework_command(target: str, port: int) -> list[str]:
 def served_bundle(function: str) -> Iterator[tuple[str, int]]:
     """Serve a function from its own bundle under the production server; yields its address and process id."""
     with tempfile.TemporaryDirectory() as folder:
-        bundles = build_bundles(out=Path(folder) / "bundles")
+        bundles = build_bundles(out=Path(folder))
         unpacked = Path(folder) / "source"
         with zipfile.ZipFile(Path(folder) / "bundles" / bundles[function]["file"]) as archive:
             archive.extractall(unpacked)
