@@ -11,7 +11,8 @@ import pytest
 
 from common.clients.registry import Clients
 from common.settings import Settings
-from tests.stack import TestEmulators
+from tests.stack import Stack, TenantHandle, TestEmulators
+from triggers.local.cloud import LocalCloud
 
 
 @pytest.fixture(autouse=True)
@@ -53,3 +54,19 @@ def settings(request: pytest.FixtureRequest, emulators: TestEmulators) -> Settin
 def clients(settings: Settings) -> Clients:
     """Clients of the emulators for ``settings``."""
     return Clients(settings)
+
+
+@pytest.fixture(scope="session")
+def cloud(emulators: TestEmulators) -> Iterator[Stack]:
+    """The local cloud with this repository's functions, on the emulators of the session, started once.
+
+    Schedules fire by hand only (``cloud.fire``), so that no test depends on the clock.
+    """
+    with LocalCloud(port=0, project="test-cloud", emulators=emulators.services, schedules=False) as local:
+        yield Stack(local)
+
+
+@pytest.fixture
+def tenant(cloud: Stack) -> TenantHandle:
+    """A tenant of this test's own, active, with an API key that may do everything a tenant may."""
+    return cloud.tenant()

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import itertools
+import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import requests
+
+from common.clients.registry import Clients
 from common.settings import Settings
+from triggers.local.cloud import LocalCloud
 from triggers.local.deliveries import Dispatcher
 from triggers.local.emulators import Emulators
 from triggers.local.processes import LOOPBACK, ProcessTable, free_port
@@ -137,3 +142,138 @@ class TestEmulators:
                 **(extra or {}),
             }
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caller:
+    """A client of the interface with a credential.
+
+    Attributes:
+        url: Address of the local cloud.
+        headers: Sent with every request.
+    """
+
+    url: str
+    headers: Mapping[str, str]
+
+    def request(self, method: str, path: str, **options: Any) -> requests.Response:
+        """Send a request; ``headers`` among the options are added to the caller's own."""
+        headers = {**self.headers, **options.pop("headers", {})}
+        return requests.request(method, self.url + path, headers=headers, timeout=60, **options)
+
+    def get(self, path: str, **options: Any) -> requests.Response:
+        """GET."""
+        return self.request("GET", path, **options)
+
+    def post(self, path: str, body: object = None, **options: Any) -> requests.Response:
+        """POST a JSON body."""
+        return self.request("POST", path, **self._json(body), **options)
+
+    def put(self, path: str, body: object = None, **options: Any) -> requests.Response:
+        """PUT a JSON body."""
+        return self.request("PUT", path, **self._json(body), **options)
+
+    def patch(self, path: str, body: object = None, **options: Any) -> requests.Response:
+        """PATCH with a JSON body."""
+        return self.request("PATCH", path, **self._json(body), **options)
+
+    def delete(self, path: str, **options: Any) -> requests.Response:
+        """DELETE."""
+        return self.request("DELETE", path, **options)
+
+    @staticmethod
+    def _json(body: object) -> dict[str, Any]:
+        return {} if body is None else {"json": body}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TenantHandle:
+    """A tenant made for a test.
+
+    Attributes:
+        tenant_id: Its id.
+        key: An API key of it.
+        client: Calls with that key.
+    """
+
+    tenant_id: str
+    key: str
+    client: Caller
+
+
+ALL_SCOPES = ("aso:read", "aso:write", "jobs:read")
+
+
+class Stack:
+    """The running local cloud of the test session, with this repository's functions.
+
+    Attributes:
+        local: The local cloud itself: ``services``, ``dispatcher``, ``scheduler``, ``messages``, ``settings``.
+        clients: Clients of its emulators, for looking behind the interface.
+        operator: Calls with a platform operator's key.
+        anonymous: Calls without a credential.
+    """
+
+    def __init__(self, local: LocalCloud) -> None:
+        self.local = local
+        self.clients = Clients(local.settings)
+        self.anonymous = Caller(url=local.url, headers={})
+        self.operator = Caller(url=local.url, headers={"Authorization": f"Bearer {local.operator_key}"})
+
+    @property
+    def url(self) -> str:
+        """Address of every function."""
+        return self.local.url
+
+    @property
+    def settings(self) -> Settings:
+        """Settings of the functions."""
+        return self.local.settings
+
+    def get(self, path: str, **options: Any) -> requests.Response:
+        """GET as the operator."""
+        return self.operator.get(path, **options)
+
+    def post(self, path: str, body: object = None, **options: Any) -> requests.Response:
+        """POST as the operator."""
+        return self.operator.post(path, body, **options)
+
+    def fire(self, function: str) -> None:
+        """Run a schedule now, as its button at ``/_local`` does."""
+        assert self.post(f"/_local/schedules/{function}/fire").status_code == 202
+
+    def key(self, tenant_id: str, scopes: Sequence[str] = ALL_SCOPES, role: str = "admin") -> TenantHandle:
+        """Make another API key of a tenant."""
+        body = {"name": "test", "scopes": list(scopes), "role": role}
+        made = self.post(f"/v1/tenants/{tenant_id}/api-keys", body)
+        assert made.status_code == 201, made.text
+        key = made.json()["key"]
+        headers = {"Authorization": f"Bearer {key}", "X-Tenant-ID": tenant_id}
+        return TenantHandle(tenant_id=tenant_id, key=key, client=Caller(url=self.url, headers=headers))
+
+    def tenant(self, tenant_id: str | None = None, **options: Any) -> TenantHandle:
+        """Make a tenant, wait until it is active, and make a key; ``options`` are those of ``key``."""
+        tenant_id = tenant_id or f"t{uuid.uuid4().hex[:12]}"
+        made = self.post("/v1/tenants", {"tenant_id": tenant_id, "name": f"Test {tenant_id}"})
+        assert made.status_code == 201, made.text
+        self.wait_for(
+            lambda: self.get(f"/v1/tenants/{tenant_id}").json()["status"] == "active", what=f"{tenant_id} is active"
+        )
+        return self.key(tenant_id, **options)
+
+    @staticmethod
+    def wait_for(condition: Callable[[], Found], deadline: float = 30, what: str = "") -> Found:
+        """Poll until ``condition`` returns something true, and return it."""
+        return wait_for(condition, deadline, what=what)
+
+    def settled(self, deadline: float = 60) -> None:
+        """Wait until no delivery of a document or a message waits or is under way."""
+        wait_for(self._quiet, deadline, every=0.2, what="every delivery is made")
+
+    def _quiet(self) -> bool:
+        # Two looks apart: what a delivery sets off is on its way through an emulator for some milliseconds.
+        for _ in range(3):
+            if self.local.dispatcher.pending():
+                return False
+            threading.Event().wait(0.1)
+        return True
