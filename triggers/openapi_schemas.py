@@ -30,6 +30,9 @@ class DescribedSchemas(GenerateJsonSchema):
             shown = name if field is None else field.serialization_alias or field.alias or name
             if shown in properties:
                 properties[shown].setdefault("description", text)
+        for shown_property in properties.values():
+            if "description" in shown_property:
+                shown_property["description"] = plain(shown_property["description"])
         summary = plain(_documentation(model).partition("\nAttributes:")[0].strip())
         if summary:
             described["description"] = summary

@@ -1,0 +1,142 @@
+"""What must hold for every function, whoever adds it: counted over the manifest, so that none can be forgotten."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import itertools
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from triggers.catalogue import CATALOGUE_FILE, render
+from triggers.manifest import ROOT, handler_files, load_manifest
+from triggers.openapi import OPENAPI_FILE
+from triggers.source import read_source
+
+ENTRIES = load_manifest()
+EVERY = pytest.mark.parametrize("entry", ENTRIES, ids=[entry["name"] for entry in ENTRIES])
+
+LONGEST_BODY = 15
+"""Lines of a handler: it parses, calls one service and returns."""
+
+
+def test_every_handler_file_is_in_the_manifest() -> None:
+    files = {file.relative_to(ROOT).as_posix() for file in handler_files()}
+    assert files == {entry["file"] for entry in ENTRIES}
+    beneath = {file.relative_to(ROOT).as_posix() for file in (ROOT / "functions").rglob("*.py")}
+    assert {file for file in beneath if not file.endswith("__init__.py")} == files
+
+
+@EVERY
+def test_is_described(entry: dict[str, Any]) -> None:
+    assert entry["summary"]
+    assert entry["description"]
+    assert not entry["summary"].lower().startswith(entry["entry_point"])
+
+
+@EVERY
+def test_has_a_reason_for_each_permission(entry: dict[str, Any]) -> None:
+    for permission, reason in (entry["needs"] | entry["secrets"]).items():
+        assert len(reason.split()) > 1, permission
+
+
+@EVERY
+def test_is_in_the_catalogue(entry: dict[str, Any]) -> None:
+    rows = CATALOGUE_FILE.read_text(encoding="utf-8").splitlines()
+    row = f"| [`{entry['name']}`]({entry['domain']}/{entry['operation']}.py) |"
+    assert sum(line.startswith(row) for line in rows) == 1
+
+
+def test_catalogue_is_fresh() -> None:
+    assert render(ENTRIES) == CATALOGUE_FILE.read_text(encoding="utf-8")
+
+
+@EVERY
+def test_http_operation_has_its_path_in_the_openapi_document(entry: dict[str, Any]) -> None:
+    paths = json.loads(OPENAPI_FILE.read_text(encoding="utf-8"))["paths"]
+    if entry["kind"] == "http":
+        assert paths[entry["path"]][entry["method"].lower()]["x-function-name"] == entry["name"]
+    else:
+        assert entry["name"] not in json.dumps(paths)
+
+
+@EVERY
+def test_handler_is_short(entry: dict[str, Any]) -> None:
+    assert read_source(ROOT / entry["file"], ROOT).length <= LONGEST_BODY
+
+
+@EVERY
+def test_has_a_test_that_names_it(entry: dict[str, Any]) -> None:
+    """Some test names the function, its module, or its route with its method."""
+    names = {entry["name"], entry["module"], f"{entry['module']}.{entry['operation']}"}
+    strings, imports, calls = mentions()
+    assert names & (strings | imports) or (entry["kind"] == "http" and _is_called(entry, calls))
+
+
+def _is_called(entry: dict[str, Any], calls: frozenset[tuple[str, str]]) -> bool:
+    pattern = re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(entry["path"])) + r"(\?.*)?")
+    return any(method == entry["method"] and pattern.fullmatch(route) for method, route in calls)
+
+
+@functools.cache
+def mentions() -> tuple[frozenset[str], frozenset[str], frozenset[tuple[str, str]]]:
+    """Return what the tests mention: strings, imported functions, and routes with the method they are called by.
+
+    A call is ``anything.post("/v1/...")`` or ``anything("POST", "/v1/...")``. Parts of an f-string that are known only
+    when it runs count as one segment.
+    """
+    found = Mentions()
+    for file in sorted((ROOT / "tests").rglob("*.py")):
+        if file != Path(__file__):
+            found.read(ast.parse(file.read_text(encoding="utf-8")))
+    return frozenset(found.strings), frozenset(found.imports), frozenset(found.calls)
+
+
+class Mentions:
+    """What test files mention."""
+
+    def __init__(self) -> None:
+        self.strings: set[str] = set()
+        self.imports: set[str] = set()
+        self.calls: set[tuple[str, str]] = set()
+        self._constants: dict[str, str] = {}
+
+    def read(self, tree: ast.Module) -> None:
+        """Collect from one file."""
+        self._constants = {
+            target.id: node.value.value
+            for node in tree.body
+            if isinstance(node, ast.Assign)
+            and isinstance(node.value, ast.Constant)
+            and isinstance(node.value.value, str)
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        }
+        for node in ast.walk(tree):
+            self._collect(node)
+
+    def _collect(self, node: ast.AST) -> None:
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            self.strings.add(node.value)
+        elif isinstance(node, ast.Import):
+            self.imports.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            self.imports.update({node.module, *(f"{node.module}.{alias.name}" for alias in node.names)})
+        elif isinstance(node, ast.Call):
+            texts = [self._text(argument) for argument in node.args]
+            if isinstance(node.func, ast.Attribute) and texts:
+                self.calls.add((node.func.attr.upper(), texts[0]))
+            self.calls.update((first.upper(), second) for first, second in itertools.pairwise(texts))
+
+    def _text(self, node: ast.expr) -> str:
+        if isinstance(node, ast.Constant):
+            return str(node.value)
+        if isinstance(node, ast.JoinedStr):
+            return "".join(self._text(part) for part in node.values)
+        if isinstance(node, ast.FormattedValue):
+            return self._text(node.value) or "x"
+        return self._constants.get(node.id, "") if isinstance(node, ast.Name) else ""
