@@ -126,9 +126,9 @@ OPPORTUNITIES = Entity(
         "deleted": "opportunity-deleted",
     },
     indexes=(
-        Index(fields=("tenant_id", "-expected_gain")),
-        Index(fields=("tenant_id", "status", "-expected_gain")),
-        Index(fields=("tenant_id", "opportunity_type", "-expected_gain")),
+        Index(fields=("tenant_id", "-expected_gain", "-detected_at")),
+        Index(fields=("tenant_id", "status", "-expected_gain", "-detected_at")),
+        Index(fields=("tenant_id", "opportunity_type", "-expected_gain", "-detected_at")),
         Index(fields=("tenant_id", "-detected_at")),
         Index(fields=("tenant_id", "status", "-detected_at")),
         Index(fields=("tenant_id", "opportunity_type", "-detected_at")),
@@ -171,6 +171,8 @@ OPPORTUNITIES = Entity(
         cluster=("status", "opportunity_type"),
     ),
     caches=(ASO_OPPORTUNITIES, ASO_STATS),
+    # A scan may have compared a keyword with an opportunity that had changed on its way; the next one looks again.
+    wakes=(SCAN,),
 )
 
 RANK_OBSERVATIONS = Entity(

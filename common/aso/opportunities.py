@@ -21,6 +21,7 @@ from common.aso.content import since_midnight
 from common.aso.entities import CONTENT_PIECES, OPPORTUNITIES
 from common.aso.models import Opportunity, OpportunityStatus
 from common.aso.opportunity_models import OpportunityQuery, OpportunityUpdate
+from common.aso.rows import transact_anew
 from common.context import Context
 from common.errors import Conflict, FieldError, Unprocessable
 from common.identifiers import derived_uuid
@@ -96,7 +97,7 @@ def create_missing(context: Context, candidates: Sequence[Opportunity]) -> int:
             work.create(OPPORTUNITIES, candidate)
         return len(missing)
 
-    return transact(context, work, answers=False)
+    return transact_anew(context, work, {"opportunity_exists"})
 
 
 def end(context: Context, endings: Sequence[Ending]) -> Ended:

@@ -72,3 +72,13 @@ class ScanResult(Model):
     items: list[Opportunity] = Field(
         description="The first 50 new or in-progress opportunities by expected gain; the list operation has the rest."
     )
+
+
+class ScanTask(Model):
+    """One tenant to scan; the tenant itself travels with the task.
+
+    Attributes:
+        working_since: Names the claim that ends with the scan.
+    """
+
+    working_since: Timestamp

@@ -1,0 +1,212 @@
+"""The opportunity scan: brings a tenant's opportunities in line with its keywords.
+
+1. The warehouse tells what differs (``common.aso.scan_query``): one query, no loop over keywords.
+2. For the differences only, the stored keywords are read and the rules applied to them (``opportunity_rules``), in
+   batches; what they confirm is written, one transaction a batch.
+
+**Idempotent.** An opportunity's id derives from tenant, type, keyword and episode, and it is created only where no
+document of that id exists. What still holds is not touched. So running twice changes nothing, two scans at once cannot
+double anything (the second one's transaction finds the document, or is run again), and a crash is repaired by running
+again.
+
+**A stale warehouse does no harm.** It may lag behind the documents by seconds. It only proposes: a keyword that no
+longer qualifies, or qualifies again, is recognised from its document, and an opportunity that was made or closed
+meanwhile from its own. What the warehouse has not seen yet marks the tenant as changed when it arrives, and the next
+scan sees it. Opportunities themselves mark the tenant too: the scan after one that wrote finds everything in place and
+writes nothing.
+
+**Bounded.** A run writes at most ``limit`` creations and as many closings, the greatest gain first. The rest is
+``remaining``: the tenant stays marked, and the next run goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from common.aso import gain
+from common.aso.entities import KEYWORDS, SCAN
+from common.aso.models import Keyword, Opportunity
+from common.aso.opportunities import Ending, create_missing, end, ranked
+from common.aso.opportunity_models import ScanResult, ScanTask
+from common.aso.opportunity_rules import classify, demand_of, why_not
+from common.aso.recommendation import reasons, recommendation
+from common.aso.scan_query import Difference, differences
+from common.context import Context
+from common.store import Repository, in_chunks
+from common.tasks import enqueue
+from common.warehouse import marks
+
+TENANT_TASK = "aso-opportunity-scan-tenant"
+SCHEDULED_LIMIT = 5000
+"""Creations and closings of one scheduled run: 25 transactions each, about a minute."""
+REQUEST_LIMIT = 1000
+"""Creations and closings of one run that somebody waits for."""
+CHUNK = 200
+"""Opportunities of one transaction."""
+SHOWN = 50
+"""Opportunities in the answer; the page size of the query of document 000."""
+DISPATCH_SECONDS = 600
+
+
+@dataclass(slots=True)
+class _Counts:
+    """What a scan did so far."""
+
+    created: int = 0
+    known: int = 0
+    closed: int = 0
+    released: int = 0
+    outdated: int = 0
+
+
+def enqueue_changed(context: Context) -> int:
+    """Claim every tenant changed since its last scan and make a task for each; return how many.
+
+    The tasks begin once BigQuery shows what was streamed to it before the claim. A tenant whose task could not be made
+    is due again when the claim's lease ends.
+
+    Raises:
+        Unavailable: Firestore or Cloud Tasks does not answer.
+    """
+    tasks = 0
+    for mark in marks.due(context, SCAN):
+        claim = marks.claim(context, SCAN, mark.tenant_id, mark.subject)
+        if claim is None:
+            continue
+        body = ScanTask(working_since=claim.working_since)
+        tenant = context.for_tenant(mark.tenant_id)
+        delay = marks.settling(context)
+        enqueue(tenant, TENANT_TASK, body, delay=delay, dispatch_deadline=DISPATCH_SECONDS)
+        tasks += 1
+    return tasks
+
+
+def scan_claimed(context: Context, task: ScanTask) -> ScanResult:
+    """Scan the tenant of a task and end its claim; the tenant stays marked while something remains.
+
+    Raises:
+        Unavailable: A dependency does not answer; the task is tried again.
+    """
+    result = scan(context, SCHEDULED_LIMIT)
+    if result.remaining:
+        marks.set_marks(context, context.tenant_id, [(SCAN, marks.EVERYTHING)])
+    marks.finish(context, SCAN, context.tenant_id, marks.EVERYTHING, task.working_since)
+    return result
+
+
+def scan_now(context: Context) -> ScanResult:
+    """Scan the caller's tenant while the caller waits.
+
+    The tenant's mark is left alone: rows on their way to the warehouse are the scheduled scan's.
+
+    Raises:
+        Unavailable: A dependency does not answer.
+    """
+    return scan(context, REQUEST_LIMIT)
+
+
+def scan(context: Context, limit: int) -> ScanResult:
+    """Bring the opportunities of the context's tenant in line with its keywords.
+
+    Args:
+        context: Tenant, clients and deadline.
+        limit: Creations, and closings, at most.
+
+    Raises:
+        Unavailable: A dependency does not answer; what was written stays and scanning again goes on.
+    """
+    now = datetime.now(UTC)
+    told = differences(context, now.date(), limit)
+    counts = _Counts()
+    for chunk in in_chunks(told.close, CHUNK):
+        _close(context, chunk, now.date(), counts)
+    for chunk in in_chunks(told.create, CHUNK):
+        _create(context, chunk, now, counts)
+    return ScanResult(
+        found=told.kept + told.creatable,
+        created=counts.created,
+        unchanged=told.kept + counts.known,
+        closed=counts.closed,
+        released=counts.released,
+        outdated=counts.outdated,
+        remaining=told.creatable - len(told.create) + told.closable - len(told.close),
+        scanned_at=now,
+        items=ranked(context, SHOWN),
+    )
+
+
+def opportunity_of(keyword: Keyword, now: datetime, episode: int = 1) -> Opportunity | None:
+    """Return the opportunity that a keyword is, or None. Its id is given when it is created.
+
+    ``estimated_traffic`` is what the reachable rank brings (demand x click-through, rounded); ``expected_gain`` what
+    is expected on top of today, weighed with the chance to get there.
+    """
+    today = now.date()
+    kind, demand, rank = classify(keyword, today), demand_of(keyword), keyword.current_ranking
+    if kind is None or demand is None or rank is None or keyword.last_checked is None:
+        return None
+    expected = gain.expect(current=rank, demand=demand.monthly, difficulty=keyword.difficulty_score)
+    if expected is None:
+        return None
+    observed = demand.basis == "observed_impressions"
+    confidence = gain.confidence(
+        basis=demand.basis,
+        period_known=demand.period_known,
+        difficulty_known=keyword.difficulty_score is not None,
+        age_days=(today - keyword.last_checked.astimezone(UTC).date()).days,
+    )
+    return Opportunity(
+        opportunity_id="",
+        tenant_id=keyword.tenant_id,
+        opportunity_type=kind,
+        keyword=keyword.keyword,
+        keyword_id=keyword.keyword_id,
+        confidence_score=round(confidence, 4),
+        estimated_traffic=round(demand.monthly * gain.click_through(expected.target)),
+        estimated_difficulty=keyword.difficulty_score,
+        recommendation=recommendation(keyword, kind, expected),
+        current_ranking=rank,
+        reachable_ranking=expected.target,
+        search_volume=keyword.search_volume,
+        observed_impressions=keyword.observed_impressions if observed else None,
+        demand_basis=demand.basis,
+        opportunity_score=gain.seed_score(keyword.search_volume, keyword.difficulty_score),
+        expected_gain=round(expected.gain, 2),
+        gain_reach_probability=round(expected.reach, 4),
+        reasons=reasons(keyword, demand, expected, today),
+        content_id=keyword.content_id,
+        episode=max(1, episode),
+        detected_at=now,
+        created_at=now,
+        updated_at=now,
+    )
+
+
+def _create(context: Context, chunk: Sequence[Difference], now: datetime, counts: _Counts) -> None:
+    stored = Repository(KEYWORDS, context).get_many([each.keyword_id for each in chunk])
+    candidates: list[Opportunity] = []
+    for each in chunk:
+        record = stored.get(each.keyword_id)
+        found = None if record is None else opportunity_of(record.value, now, each.episode)
+        if found is not None and found.opportunity_type == each.opportunity_type:
+            candidates.append(found)
+    created = create_missing(context, candidates)
+    counts.created += created
+    counts.known += len(candidates) - created
+    counts.outdated += len(chunk) - len(candidates)
+
+
+def _close(context: Context, chunk: Sequence[Difference], today: date, counts: _Counts) -> None:
+    stored = Repository(KEYWORDS, context).get_many([each.keyword_id for each in chunk])
+    endings: list[Ending] = []
+    for each in chunk:
+        record = stored.get(each.keyword_id)
+        reason = why_not(None if record is None else record.value, each.opportunity_type, today)
+        if reason is not None and each.opportunity_id is not None:
+            endings.append(Ending(opportunity_id=each.opportunity_id, reason=reason))
+    ended = end(context, endings)
+    counts.closed += ended.closed
+    counts.released += ended.released
+    counts.outdated += len(chunk) - ended.closed - ended.released
