@@ -28,7 +28,7 @@ REQUEST_HEADERS: Part = {
     "TenantId": {
         "name": "X-Tenant-ID",
         "in": "header",
-        "description": "Must equal the tenant of the credential; operators may name any tenant.",
+        "description": "Must equal the tenant of the credential, if it is sent at all.",
         "schema": {"type": "string", "pattern": "^[a-z0-9][a-z0-9_]{1,62}$"},
     },
     "IdempotencyKey": {
