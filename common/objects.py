@@ -77,6 +77,28 @@ def stream(context: Context, bucket: str, path: str) -> Iterator[bytes] | None:
     return None if blob is None else _chunks(context, blob, blob.size or 0)
 
 
+def paths(context: Context, bucket: str, folder: str) -> list[str]:
+    """Return the paths below a folder, sorted.
+
+    Raises:
+        Unavailable: Cloud Storage does not answer.
+    """
+    prefix = f"{object_name(context, folder)}/"
+    client = context.clients.get(storage_client)
+    blobs = _bounded(context, lambda **bounds: list(client.list_blobs(bucket, prefix=prefix, **bounds)))
+    return sorted(blob.name.removeprefix(f"{context.tenant_id}/") for blob in blobs)
+
+
+def exists(context: Context, bucket: str, path: str) -> bool:
+    """Return whether there is an object.
+
+    Raises:
+        Unavailable: Cloud Storage does not answer.
+    """
+    blob = context.clients.get(storage_client).bucket(bucket).blob(object_name(context, path))
+    return bool(_bounded(context, blob.exists))
+
+
 def delete(context: Context, bucket: str, path: str) -> None:
     """Delete an object; one that is not there is deleted.
 

@@ -15,8 +15,11 @@ from common.clients.pubsub import publisher_client
 from common.clients.registry import Clients
 from common.errors import ConfigurationError, Unavailable
 
-SOURCE_TOPIC = "source_topic"
-"""Attribute with the topic's id: a dead letter arrives with the name of its subscription only."""
+SOURCE_TOPIC = "source-topic"
+"""Attribute with the topic's id: a dead letter arrives with the name of its subscription only.
+
+Spelt so that it survives as an HTTP header of an unwrapped push.
+"""
 
 ATTEMPT = 5.0
 """Seconds one attempt may take."""
@@ -53,7 +56,7 @@ def publish(
         clients: Clients of outside services.
         topic: Topic id, such as ``aso-events``.
         data: The message.
-        attributes: Attributes; ``source_topic`` is added.
+        attributes: Attributes; ``source-topic`` is added.
         ordering_key: Messages of one key keep their order; empty for none.
         timeout: Seconds to wait, retries included.
 

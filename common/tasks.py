@@ -85,7 +85,14 @@ def post_later(
     """Create a task that posts ``content`` to a function as its invoker; see ``enqueue``.
 
     Args:
+        context: Whose work it is.
+        function: Name of the function.
+        content: The body.
+        headers: Headers of the body; those of ``common.propagation`` are added where they are missing.
         queue: Queue of another function; None for the function's own.
+        name: As in ``enqueue``.
+        delay: Seconds before it is due.
+        dispatch_deadline: Seconds an attempt may take.
     """
     short = name or str(uuid7())
     if not NAME.fullmatch(short):
@@ -100,7 +107,7 @@ def post_later(
         "http_request": {
             "http_method": tasks_v2.HttpMethod.POST,
             "url": function_url(context, function),
-            "headers": {**headers, **handed_on(context)},
+            "headers": {**headers, **_missing(handed_on(context), headers)},
             "body": content,
             "oidc_token": {
                 "service_account_email": settings.invoker.replace("{function}", function),
@@ -126,6 +133,12 @@ def function_url(context: Context, function: str) -> str:
     if not settings.function_url or not settings.invoker:
         raise ConfigurationError("XYNERGY_FUNCTION_URL and XYNERGY_INVOKER are needed to create tasks")
     return settings.function_url.replace("{function}", function)
+
+
+def _missing(headers: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
+    """Return those headers that are not given already, whatever their case."""
+    names = {name.lower() for name in given}
+    return {name: value for name, value in headers.items() if name.lower() not in names}
 
 
 def _create(context: Context, parent: str, task: dict[str, Any]) -> None:

@@ -87,17 +87,16 @@ def changed(
         transaction = Transaction(client, context.deadline)
         try:
             with translated():
-                handle = transaction.handle
-                [snapshot] = client.get_all([reference], transaction=handle, **bounded(context.deadline))
+                [snapshot] = client.get_all([reference], transaction=transaction.handle, **bounded(context.deadline))
                 fields, result = change(snapshot.to_dict() if snapshot.exists else None)
-                if fields is not None:
-                    transaction.commit([_setting(reference, fields)])
-            return result
+                if fields is None:
+                    return result
+                transaction.commit([_setting(reference, fields)])
+                return result
         except Contended:
-            pass
+            pause(attempt, context.deadline)
         finally:
             transaction.close()
-        pause(attempt, context.deadline)
 
 
 def _setting(reference: Any, fields: dict[str, Any]) -> Write:

@@ -1,0 +1,26 @@
+"""The entity of jobs."""
+
+from common.entity import Entity, Index
+from common.jobs.models import Job
+
+JOBS = Entity(
+    name="job",
+    domain="platform",
+    model=Job,
+    collection="jobs",
+    key="job_id",
+    events={
+        "created": "job-created",
+        "updated:status=succeeded": "job-succeeded",
+        "updated:status=failed": "job-failed",
+        "updated:status=cancelled": "job-cancelled",
+    },
+    indexes=(
+        Index(fields=("tenant_id", "-created_at")),
+        Index(fields=("tenant_id", "status", "-created_at")),
+        Index(fields=("tenant_id", "type", "-created_at")),
+        Index(fields=("tenant_id", "status", "type", "-created_at")),
+    ),
+    unindexed=("parameters", "checkpoint", "result", "error", "lease", "progress"),
+    personal=("created_by",),
+)
