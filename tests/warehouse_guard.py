@@ -1,0 +1,194 @@
+"""What BigQuery would refuse and its emulator takes: refused here, for every statement and row of the tests.
+
+The emulator takes unknown and missing fields, ignores ``maximum_bytes_billed``, never counts bytes, and answers some
+functions wrongly without saying so. ``guarded`` wraps a client so that tests meet the rules of BigQuery.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+import sqlglot
+from google.cloud import bigquery
+from sqlglot import exp
+
+from common.registry import entities
+from common.warehouse.tables import Relation, relations
+
+PROBE_TENANT = "guard"
+SIZES: Mapping[str, int] = {"INT64": 8, "FLOAT64": 8, "BOOL": 1, "TIMESTAMP": 8, "DATE": 8, "NUMERIC": 16}
+"""Bytes a value is billed for; texts are guessed."""
+GUESSED_TEXT = 32
+SILENTLY_WRONG = {
+    r"\bDATE_TRUNC\s*\([^)]*\bWEEK\s*\(": "DATE_TRUNC(.., WEEK(..)) gives the wrong day",
+    r"\bDATE_TRUNC\s*\([^)]*\bISOWEEK\b": "DATE_TRUNC(.., ISOWEEK) is unknown",
+    r"%E3S": "FORMAT_TIMESTAMP does not know %E3S",
+    r"\bAPPROX_TOP_COUNT\b": "APPROX_TOP_COUNT returns bare values",
+    r"\bJSON_TYPE\b": "JSON_TYPE answers in the emulator's own words",
+    r"(?<!_)\bSTRING\s*\(": "STRING(json) keeps the quotes; use JSON_VALUE",
+    r"\bIGNORE\s+NULLS\s+ORDER\s+BY\b": "ARRAY_AGG(.. IGNORE NULLS ORDER BY ..) is unknown; filter the nulls",
+    r"\bCREATE\s+OR\s+REPLACE\s+TABLE\b": "loses the clustering",
+    r"\bSEARCH\s*\(|\bVECTOR_SEARCH\b": "search functions are unknown",
+    r"\b__TABLES__\b": "__TABLES__ is unknown",
+}
+"""Constructs the emulator gets wrong: pattern to reason."""
+
+
+class GuardError(AssertionError):
+    """BigQuery would refuse this, or the emulator would answer it wrongly."""
+
+
+def known_relations() -> Mapping[str, Relation]:
+    """Return every table by name."""
+    found: dict[str, Relation] = {}
+    for entity in entities().values():
+        if entity.table is None:
+            continue
+        each = relations("demo-guard", PROBE_TENANT, entity)
+        found[each.log.name] = each.log
+        if each.current is not None:
+            found[each.current.name] = each.current
+    return found
+
+
+def check_statement(sql: str, parameters: Sequence[str] = ()) -> None:
+    """Refuse a statement that is not written as the warehouse's statements are.
+
+    Args:
+        sql: The text, table names filled in.
+        parameters: Names given.
+
+    Raises:
+        GuardError: It has a construct the emulator gets wrong, reads a log without bounding its partitions, names
+            parameters it does not get, or does not parse.
+    """
+    for pattern, reason in SILENTLY_WRONG.items():
+        if re.search(pattern, sql, re.IGNORECASE):
+            raise GuardError(f"{reason}: {sql}")
+    named = set(re.findall(r"@(\w+)", re.sub(r"'[^']*'", "''", sql)))
+    if named != set(parameters):
+        raise GuardError(f"the text names {sorted(named)}, given are {sorted(parameters)}")
+    try:
+        tree = sqlglot.parse_one(sql, dialect="bigquery")
+    except sqlglot.errors.ParseError as error:
+        raise GuardError(f"does not parse: {error}") from error
+    if not isinstance(tree, exp.Create | exp.Alter):
+        for name, scope in unbounded(tree):
+            raise GuardError(f"{name} is read without a bound on its partitions: {scope}")
+
+
+def unbounded(tree: exp.Expr) -> Iterator[tuple[str, str]]:
+    """Yield the logs that a statement reads in a scope that does not compare their time of arrival."""
+    known = known_relations()
+    for table in tree.find_all(exp.Table):
+        relation = known.get(table.name)
+        if relation is None or relation.partition != "appended_at" or _is_target(table):
+            continue
+        scope = table.find_ancestor(exp.Select)
+        where = None if scope is None else scope.args.get("where")
+        bounds = [] if where is None else list(where.find_all(exp.GTE, exp.GT, exp.Between, exp.EQ))
+        if not any(_names(bound.this, "appended_at", table.alias_or_name) for bound in bounds):
+            yield table.name, "" if scope is None else scope.sql(dialect="bigquery")
+
+
+def _names(side: exp.Expr, column: str, alias: str) -> bool:
+    return any(found.name == column and found.table in {"", alias} for found in side.find_all(exp.Column))
+
+
+def _is_target(table: exp.Table) -> bool:
+    parent = table.parent
+    if isinstance(parent, exp.Schema):
+        parent = parent.parent
+    return isinstance(parent, exp.Insert | exp.Merge) and table.find_ancestor(exp.Select) is None
+
+
+def estimated_bytes(sql: str, row_counts: Mapping[str, int]) -> int:
+    """Estimate what a query reads if nothing is pruned: the named columns of every table, for all its rows.
+
+    Args:
+        sql: The query, views already replaced by what they read.
+        row_counts: Rows by table name.
+    """
+    tree = sqlglot.parse_one(sql, dialect="bigquery")
+    columns = {column.name for column in tree.find_all(exp.Column)}
+    everything = any(True for _ in tree.find_all(exp.Star))
+    known, total = known_relations(), 0
+    for name in {table.name for table in tree.find_all(exp.Table)} & set(known):
+        read = [column for column in known[name].columns if everything or column.name in columns]
+        total += sum(SIZES.get(column.type, GUESSED_TEXT) for column in read) * row_counts.get(name, 0)
+    return total
+
+
+def check_row(schema: Sequence[bigquery.SchemaField], row: Mapping[str, Any]) -> None:
+    """Refuse a row that BigQuery would refuse.
+
+    Raises:
+        GuardError: A field is unknown, a required one missing, or a value of the wrong type.
+    """
+    fields = {field.name: field for field in schema}
+    if unknown := set(row) - set(fields):
+        raise GuardError(f"unknown fields {sorted(unknown)}")
+    for name, field in fields.items():
+        value = row.get(name)
+        if value is None:
+            if field.mode == "REQUIRED":
+                raise GuardError(f"{name} is required")
+            continue
+        values = value if field.mode == "REPEATED" else [value]
+        if not isinstance(values, list) or not all(_fits(field.field_type, each) for each in values):
+            raise GuardError(f"{name}: {value!r} is no {field.field_type}")
+
+
+def _fits(kind: str, value: object) -> bool:
+    match kind:
+        case "INTEGER" | "INT64":
+            return isinstance(value, int) and not isinstance(value, bool)
+        case "FLOAT" | "FLOAT64":
+            return value in {"NaN", "Infinity", "-Infinity"} or (
+                isinstance(value, int | float) and not isinstance(value, bool)
+            )
+        case "BOOLEAN" | "BOOL":
+            return isinstance(value, bool)
+        case "TIMESTAMP":
+            return isinstance(value, str) and datetime.fromisoformat(value).tzinfo is not None
+        case "DATE":
+            return isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value) is not None
+        case _:
+            return isinstance(value, str)
+
+
+@contextmanager
+def guarded(client: bigquery.Client) -> Iterator[bigquery.Client]:
+    """Check every statement and row of a client, until the block ends."""
+    query: Callable[..., Any] = client.query
+    insert: Callable[..., Any] = client.insert_rows_json
+    get_table: Callable[..., Any] = client.get_table
+
+    @functools.cache
+    def schema_of(table: str) -> Sequence[bigquery.SchemaField]:
+        schema: Sequence[bigquery.SchemaField] = get_table(table).schema
+        return schema
+
+    def checked_query(sql: str, job_config: Any = None, **options: Any) -> Any:
+        parameters = [] if job_config is None else [each.name for each in job_config.query_parameters]
+        check_statement(sql, parameters)
+        return query(sql, job_config=job_config, **options)
+
+    def checked_insert(table: str, rows: Sequence[Mapping[str, Any]], **options: Any) -> Any:
+        if len(rows) > 50_000:
+            raise GuardError(f"{len(rows)} rows in one request")
+        for row in rows:
+            check_row(schema_of(table), row)
+        return insert(table, rows, **options)
+
+    client.query = checked_query
+    client.insert_rows_json = checked_insert
+    try:
+        yield client
+    finally:
+        del client.query, client.insert_rows_json
