@@ -175,6 +175,8 @@ def _firebase_claims(clients: Clients, credential: str) -> Mapping[str, Any]:
 
     from common.clients.firebase import firebase_app
 
+    if read_token(credential).header.get("alg") != "RS256":
+        raise unauthenticated("credential_invalid", "The ID token is not signed as Google signs")
     try:
         claims: Mapping[str, Any] = auth.verify_id_token(
             credential, app=clients.get(firebase_app), clock_skew_seconds=LEEWAY

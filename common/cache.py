@@ -4,11 +4,11 @@ Every tenant's namespace has a *generation*: a random token under ``generation:{
 stored with the token its computation began under, and is served only while that is still the current one. To invalidate
 is to set a new token: one write, whatever the number of keys. Therefore:
 
-* a computation that an invalidation overtook stores an answer which nobody will be served;
+* a computation that an invalidation overtook stores nothing, and could store nothing that would be served;
 * a token that expired or was evicted is replaced by a new random one, which no stored answer carries: forgetting it can
   only cost a computation. (A counter would start again at a number it has had before.)
 
-A hit is one ``MGET`` of token and answer. Answers of old generations are overwritten in place or expire.
+A hit is one ``MGET`` of token and answer. Answers of old generations are overwritten or expire.
 
 Within a process one request computes a missing answer and the others wait for it, provided they asked under the same
 token: joining a computation that began before an invalidation would serve what the invalidation was to remove. There is
@@ -48,6 +48,13 @@ JITTER = 0.1
 
 LARGEST = 1_048_576
 """Bytes of an answer that is still stored: larger ones would push out many small ones for few hits."""
+
+STORE_IF_CURRENT = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then
+    redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
+end
+"""
+"""Without the condition a late answer of an old generation would push out the current one, to nobody's use."""
 
 Answer = Model | Page[Any]
 
@@ -182,8 +189,14 @@ def _fill(context: Context, namespace: Namespace, key: str, generation: bytes, c
     entry = _computed(generation, compute)
     if len(entry.body) <= LARGEST:
         lifetime = round(namespace.ttl * 1000 * (1 - random.uniform(0, JITTER)))  # noqa: S311 no secret
+        stored_form = (generation, entry.pack(), lifetime)
         try:
-            with_redis(context.clients, lambda client: client.set(key, entry.pack(), px=lifetime))
+            with_redis(
+                context.clients,
+                lambda client: client.eval(
+                    STORE_IF_CURRENT, 2, generation_key(namespace.name, context.tenant_id), key, *stored_form
+                ),
+            )
         except RedisDown:
             return entry  # computed and correct; only the next request will have to compute it again
     return entry
