@@ -46,6 +46,7 @@ UNIQUENESS = TechnicalCollection(path="system/uniqueness/keys")
 TOMBSTONES = TechnicalCollection(path="system/tombstones/records", ttl="expires_at", unindexed=("_meta",))
 API_KEYS = TechnicalCollection(path="system/credentials/api_keys")
 MARKS = TechnicalCollection(path="system/warehouse/marks")
+IMPORTED_FILES = TechnicalCollection(path="system/imports/files", ttl="expires_at")
 DEAD_LETTERS = TechnicalCollection(
     path="system/dead_letters/messages",
     ttl="expires_at",
@@ -56,7 +57,7 @@ DEAD_LETTERS = TechnicalCollection(
     ),
     unindexed=("data", "attributes", "headers", "reason"),
 )
-COLLECTIONS = (IDEMPOTENCY, UNIQUENESS, TOMBSTONES, API_KEYS, MARKS, DEAD_LETTERS)
+COLLECTIONS = (IDEMPOTENCY, UNIQUENESS, TOMBSTONES, API_KEYS, MARKS, IMPORTED_FILES, DEAD_LETTERS)
 
 
 def read(context: Context, path: str) -> tuple[dict[str, Any], datetime] | None:
