@@ -65,28 +65,24 @@ class Plan:
         return digest.hexdigest()
 
 
-def plan_bundles(root: Path = ROOT) -> list[Plan]:
+def plan_bundles(root: Path = ROOT, lock: Lock | None = None) -> list[Plan]:
     """Say for every function what goes into its bundle, without writing anything.
 
     Raises:
         DeclarationError: An import cannot be followed or belongs to no requirement.
     """
-    modules, lock = Modules(root), Lock(root)
-    texts: dict[frozenset[str], str] = {}
-    return [_plan(entry, modules.closure(entry["module"]), lock, texts) for entry in build_manifest(root)]
+    modules, lock = Modules(root), lock or Lock(root)
+    return [_plan(entry, modules.closure(entry["module"]), lock) for entry in build_manifest(root)]
 
 
-def _plan(entry: Entry, closure: Closure, lock: Lock, texts: dict[frozenset[str], str]) -> Plan:
+def _plan(entry: Entry, closure: Closure, lock: Lock) -> Plan:
     distributions = lock.distributions(closure)
-    if distributions not in texts:
-        texts[distributions] = lock.requirements(distributions)
-    requirements = texts[distributions]
     return Plan(
         entry=entry,
         files={
             **closure.files,
             "main.py": MAIN.format_map(entry).encode(),
-            "requirements.txt": requirements.encode(),
+            "requirements.txt": lock.requirements(distributions).encode(),
         },
         modules=tuple(closure.files),
         distributions=distributions,
@@ -106,18 +102,18 @@ def zip_bytes(files: Mapping[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def build_bundles(root: Path = ROOT, out: Path | None = None) -> dict[str, Any]:
+def build_bundles(root: Path = ROOT, plans: Sequence[Plan] | None = None) -> dict[str, Any]:
     """Write the bundles that changed, drop those that nobody names any more, and return ``bundles.json``.
 
     Raises:
         DeclarationError: See ``plan_bundles``.
     """
-    out = out or root / "build"
+    out = root / "build"
     folder, cache_file = out / "bundles", out / "bundles.cache.json"
     folder.mkdir(parents=True, exist_ok=True)
     cache: dict[str, Any] = json.loads(cache_file.read_text(encoding="utf-8")) if cache_file.exists() else {}
     bundles: dict[str, Any] = {}
-    for plan in plan_bundles(root):
+    for plan in plan_bundles(root) if plans is None else plans:
         inputs = plan.inputs
         known = cache.get(inputs)
         if known is None or not (folder / known["file"]).exists():
@@ -159,13 +155,15 @@ def unused_dependencies(plans: Sequence[Plan], lock: Lock) -> list[str]:
 def main() -> int:
     """Build the bundles; fail where the project depends on something that no function imports."""
     try:
-        bundles = build_bundles()
-        unused = unused_dependencies(plan_bundles(), Lock(ROOT))
+        lock = Lock(ROOT)
+        plans = plan_bundles(ROOT, lock)
+        bundles = build_bundles(ROOT, plans)
     except DeclarationError as error:
         sys.stderr.write(f"{error}\n")
         return 1
     size = sum(bundle["size"] for bundle in bundles.values())
     sys.stdout.write(f"{len(bundles)} bundles, {size / 1024:.0f} KiB, in build/bundles\n")
+    unused = unused_dependencies(plans, lock)
     if unused:
         sys.stderr.write(f"pyproject.toml: no function imports {', '.join(unused)}\n")
     return 1 if unused else 0

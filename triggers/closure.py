@@ -83,6 +83,7 @@ class Modules:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._known: dict[str, Module | None] = {}
+        self._near: dict[str, tuple[Module, ...]] = {}
 
     def find(self, name: str) -> Module | None:
         """Return a module or package by dotted name, or None where there is none."""
@@ -107,16 +108,23 @@ class Modules:
             if module.name in seen:
                 continue
             seen[module.name] = module
-            waiting.extend(self._packages(module.name))
-            for imported in module.imports:
-                if imported.name.split(".", 1)[0] in FIRST_PARTY:
-                    waiting.extend(self._targets(module, imported))
-                else:
-                    foreign.append((module.file, _bearable(module.file, imported)))
+            foreign.extend((module.file, imported) for imported in module.imports if not _is_ours(imported))
+            waiting.extend(near for near in self._neighbours(module) if near.name not in seen)
         files = {module.file: module.content for module in seen.values()}
         for module in seen.values():
             files.update((name, self._data(module, name)) for name in module.data)
         return Closure(files=dict(sorted(files.items())), foreign=tuple(sorted(foreign, key=_by_place)))
+
+    def _neighbours(self, module: Module) -> tuple[Module, ...]:
+        """Return what a module needs directly: the packages it is in and the modules of ours that it imports."""
+        if module.name not in self._near:
+            for imported in module.imports:
+                _check_bearable(module.file, imported)
+            near = {found.name: found for found in self._packages(module.name)}
+            for imported in filter(_is_ours, module.imports):
+                near.update((found.name, found) for found in self._targets(module, imported))
+            self._near[module.name] = tuple(near.values())
+        return self._near[module.name]
 
     def _targets(self, module: Module, imported: Import) -> Iterator[Module]:
         if imported.name.startswith(NEVER_DEPLOYED):
@@ -154,10 +162,13 @@ class Modules:
         return None
 
 
-def _bearable(file: str, imported: Import) -> Import:
+def _is_ours(imported: Import) -> bool:
+    return imported.name.split(".", 1)[0] in FIRST_PARTY
+
+
+def _check_bearable(file: str, imported: Import) -> None:
     if any(imported.name == name or imported.name.startswith(f"{name}.") for name in FORBIDDEN):
         raise DeclarationError(file, imported.line, f"{imported.name} must not be imported by a function")
-    return imported
 
 
 def _by_place(found: tuple[str, Import]) -> tuple[str, int, str]:

@@ -124,35 +124,45 @@ class Lock:
             DeclarationError: The lock lacks one, or another version of it is installed than the lock says.
         """
         seen: set[tuple[str, str]] = set()
-        waiting = [(canonicalize_name(name), "") for name in distributions]
+        waiting: list[tuple[str, str]] = [(canonicalize_name(name), "") for name in distributions]
         while waiting:
             name, extra = waiting.pop()
             if (name, extra) in seen:
                 continue
             seen.add((name, extra))
             self._check_installed(name)
-            for requirement in _requires(name):
-                if requirement.marker and not requirement.marker.evaluate({**TARGET, "extra": extra}):
-                    continue
-                wanted = canonicalize_name(requirement.name)
-                waiting.extend((wanted, chosen) for chosen in ("", *requirement.extras))
+            waiting.extend(_needs(name, extra))
         return frozenset(name for name, _ in seen)
 
     def _check_installed(self, name: str) -> None:
         if name not in self.pinned:
             raise DeclarationError("requirements.lock", 1, f"{name} is needed and not in the lock: run nox -s lock")
-        try:
-            installed = metadata.version(name)
-        except metadata.PackageNotFoundError as error:
-            raise DeclarationError("requirements.lock", 1, f"{name} is not installed here") from error
+        installed = _version(name)
+        if installed is None:
+            raise DeclarationError("requirements.lock", 1, f"{name} is not installed here")
         if installed != self.pinned[name].version:
             detail = f"{name}: {self.pinned[name].version} is locked and {installed} installed"
             raise DeclarationError("requirements.lock", 1, detail)
 
 
 @functools.cache
-def _requires(name: str) -> tuple[Requirement, ...]:
-    return tuple(Requirement(text) for text in metadata.requires(name) or ())
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+@functools.cache
+def _needs(name: str, extra: str) -> tuple[tuple[str, str], ...]:
+    """Return what a distribution needs on the target for one of its extras, each with an extra that is asked of it."""
+    found: list[tuple[str, str]] = []
+    for text in metadata.requires(name) or ():
+        requirement = Requirement(text)
+        if requirement.marker is None or requirement.marker.evaluate({**TARGET, "extra": extra}):
+            wanted = canonicalize_name(requirement.name)
+            found.extend((wanted, chosen) for chosen in ("", *sorted(requirement.extras)))
+    return tuple(found)
 
 
 def distribution_of(imported: str) -> str | None:

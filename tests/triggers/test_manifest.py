@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import importlib
 import json
 import re
 import sys
@@ -267,3 +269,14 @@ def test_check_tells_a_stale_file(tmp_path: Path, capsys: pytest.CaptureFixture[
     write(tmp_path, {"aso/thing_get.py": GOOD.replace('"aso:read"', "SCOPE")})
     assert manifest.main(["--check"], tmp_path) == 1
     assert "functions/aso/thing_get.py:9: scope: SCOPE is not a literal" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("entry", manifest.load_manifest(), ids=lambda entry: entry["name"])
+def test_decorator_builds_what_the_manifest_read(entry: manifest.Entry) -> None:
+    """The function that is served and the entry it is deployed from cannot disagree."""
+    served = getattr(importlib.import_module(entry["module"]), entry["entry_point"])
+    read = manifest.declaration_of(entry)
+    assert served.name == entry["name"]
+    assert dataclasses.replace(served.declaration, needs=read.needs) == read
+    own = {permission for permission in served.declaration.needs if not permission.endswith("*")}
+    assert own <= set(read.needs)
