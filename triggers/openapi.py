@@ -23,7 +23,7 @@ from common.errors import DeclarationError
 from common.version import VERSION
 from triggers import openapi_shared as shared
 from triggers.manifest import Entry, load_manifest
-from triggers.openapi_examples import FILES, request_example
+from triggers.openapi_examples import DEFAULT_FILE, FILES, request_example
 from triggers.openapi_schemas import Mode, Schema, Schemas, plain, schemas_of
 
 OPENAPI_FILE = Path(__file__).with_name("openapi.json")
@@ -257,10 +257,7 @@ def _request_headers(operation: Operation) -> Iterator[str]:
 def _request_body(operation: Operation, schemas: Schemas, definitions: dict[str, Schema]) -> Schema | None:
     entry = operation.entry
     if "upload" in operation.hints:
-        content = {
-            media_type: {"schema": {"type": "string"}, "example": FILES.get(media_type, "")}
-            for media_type in entry["accepts"]
-        }
+        content = {media_type: _file(media_type) for media_type in entry["accepts"]}
         return {"required": True, "description": f"At most {entry['max_body']} bytes.", "content": content}
     annotation = operation.hints.get("body")
     if annotation is None:
@@ -273,6 +270,15 @@ def _request_body(operation: Operation, schemas: Schemas, definitions: dict[str,
     optional = type(None) in typing.get_args(annotation)
     content = {media_type: {"schema": schema, "example": example} for media_type in entry["accepts"]}
     return {"required": not optional, "content": content}
+
+
+def _file(media_type: str) -> Schema:
+    """Describe an uploaded file: the body itself, or one part of a form."""
+    if media_type != "multipart/form-data":
+        return {"schema": {"type": "string"}, "example": FILES.get(media_type, DEFAULT_FILE)}
+    part = {"type": "string", "contentMediaType": "application/octet-stream"}
+    schema = {"type": "object", "required": ["file"], "properties": {"file": part}}
+    return {"schema": schema, "example": {"file": DEFAULT_FILE}}
 
 
 def _responses(operation: Operation, schemas: Schemas) -> Schema:
