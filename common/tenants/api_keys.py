@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from google.cloud.firestore_v1.base_query import FieldFilter
+
 from common.answers import Answer, Page
 from common.api_keys import (
     COLLECTION,
@@ -95,7 +97,7 @@ def revoke(context: Context, tenant_id: str, key_id: str) -> None:
     Raises:
         NotFound: ``tenant_not_found`` or ``api_key_not_found``.
     """
-    query = _keys_of(context, tenant_id).where("key_id", "==", key_id).limit(1)
+    query = _keys_of(context, tenant_id).where(filter=FieldFilter("key_id", "==", key_id)).limit(1)
 
     def work(work: Work) -> str:
         work.get(TENANTS, tenant_id)
@@ -125,7 +127,8 @@ def _granted(body: ApiKeyCreate) -> list[str]:
 
 
 def _keys_of(context: Context, tenant_id: str) -> Any:
-    return context.clients.get(firestore_client).collection(COLLECTION).where("tenant_id", "==", tenant_id)
+    keys = context.clients.get(firestore_client).collection(COLLECTION)
+    return keys.where(filter=FieldFilter("tenant_id", "==", tenant_id))
 
 
 def _invalid(pointer: str, code: str, message: str) -> Unprocessable:

@@ -1,0 +1,177 @@
+"""API keys of a tenant: shown once, stored as a hash, revoked for good."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import uuid
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from common.api_keys import KEY, Credentials, credentials_cache, key_digest
+from common.auth import authenticate
+from common.clients.firestore import firestore_client
+from common.clients.registry import Clients
+from common.context import Context
+from common.errors import Conflict, NotFound, Unauthenticated, Unprocessable
+from common.idempotency import StoredAnswer, open_claim
+from common.tenants import api_keys, tenants
+from common.tenants.models import ApiKeyCreate, ApiKeyCreated, TenantCreate
+from tests.common.security import Clock, operator_context
+
+
+@pytest.fixture
+def context(clients: Clients) -> Context:
+    return operator_context(clients)
+
+
+@pytest.fixture
+def tenant_id(context: Context) -> str:
+    name = f"t_{uuid.uuid4().hex[:12]}"
+    tenants.create(context, TenantCreate(tenant_id=name, name="x"))
+    return name
+
+
+def make(context: Context, tenant_id: str, **changes: Any) -> ApiKeyCreated:
+    return api_keys.create(context, tenant_id, ApiKeyCreate(**{"name": "robot", **changes})).content
+
+
+def test_a_new_key_lets_its_tenant_in(context: Context, tenant_id: str) -> None:
+    later = datetime.now(UTC) + timedelta(days=1)
+    made = make(context, tenant_id, role="manager", scopes=["aso:write", "aso:write", "*:read"], expires_at=later)
+    assert KEY.fullmatch(made.key)
+    assert made.prefix == made.key[:8]
+    assert made.created_by == context.principal.id
+    principal = authenticate(context.clients, {"X-API-Key": made.key})
+    assert (principal.id, principal.tenant_id, principal.role) == (made.key_id, tenant_id, "manager")
+    assert principal.scopes == {"aso:write", "*:read"}
+
+
+def test_a_key_may_by_default_what_its_role_may(context: Context, tenant_id: str) -> None:
+    assert make(context, tenant_id).scopes == ["aso:read", "aso:write", "jobs:read"]
+    assert make(context, tenant_id, role="viewer").scopes == ["*:read"]
+    assert make(context, tenant_id, role="admin").scopes == ["*"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "pointer"),
+    [
+        ({"role": "viewer", "scopes": ["aso:read", "aso:write"]}, "scope_exceeds_role", "/scopes/1"),
+        ({"role": "user", "scopes": ["*"]}, "scope_exceeds_role", "/scopes/0"),
+        ({"role": "manager", "scopes": ["*"]}, "scope_exceeds_role", "/scopes/0"),
+        ({"expires_at": datetime.now(UTC)}, "expiry_past", "/expires_at"),
+    ],
+)
+def test_a_key_that_makes_no_sense_is_refused(
+    context: Context, tenant_id: str, changes: dict[str, Any], code: str, pointer: str
+) -> None:
+    with pytest.raises(Unprocessable) as refusal:
+        make(context, tenant_id, **changes)
+    assert [(error.code, error.pointer) for error in refusal.value.errors] == [(code, pointer)]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"scopes": []},
+        {"scopes": ["aso"]},
+        {"scopes": ["aso:delete"]},
+        {"scopes": ["ASO:read"]},
+        {"role": "operator"},
+        {"role": "service"},
+        {"name": ""},
+        {"expires_at": "2030-01-01T00:00:00"},
+    ],
+)
+def test_a_malformed_request_is_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        ApiKeyCreate(**{"name": "robot", **changes})
+
+
+def test_without_the_tenant_there_is_no_key(context: Context) -> None:
+    for attempt in (
+        lambda: make(context, "nobody"),
+        lambda: api_keys.listed(context, "nobody"),
+        lambda: api_keys.revoke(context, "nobody", "x"),
+    ):
+        with pytest.raises(NotFound) as refusal:
+            attempt()
+        assert refusal.value.code == "tenant_not_found"
+
+
+def stored_text(clients: Clients, collections: Iterable[str]) -> str:
+    """Return everything stored in some collections, as text."""
+    client = clients.get(firestore_client)
+    return repr([snapshot.to_dict() for name in collections for snapshot in client.collection(name).stream()])
+
+
+def test_lists_show_neither_key_nor_hash(context: Context, tenant_id: str) -> None:
+    first, second = make(context, tenant_id, name="one"), make(context, tenant_id, name="two")
+    shown = api_keys.listed(context, tenant_id)
+    assert [key.key_id for key in shown.items] == [second.key_id, first.key_id]
+    text = json.dumps([key.model_dump(mode="json") for key in shown.items])
+    for secret in (first.key, second.key, key_digest(first.key), first.key[8:]):
+        assert secret not in text
+
+
+def test_a_key_is_revoked_at_once_here_and_for_good(context: Context, tenant_id: str) -> None:
+    made = make(context, tenant_id)
+    authenticate(context.clients, {"X-API-Key": made.key})
+    api_keys.revoke(context, tenant_id, made.key_id)
+    with pytest.raises(Unauthenticated) as refusal:
+        authenticate(context.clients, {"X-API-Key": made.key})
+    assert refusal.value.code == "credential_revoked"
+    [before] = api_keys.listed(context, tenant_id).items
+    assert before.revoked_at is not None
+    api_keys.revoke(context, tenant_id, made.key_id)
+    assert api_keys.listed(context, tenant_id).items == [before], "revoking again changes nothing"
+
+
+def test_another_process_refuses_a_revoked_key_within_a_minute(context: Context, tenant_id: str) -> None:
+    clock, other = Clock(), Clients(context.clients.settings)
+    other.replace(credentials_cache, Credentials(other.settings, clock))
+    made = make(context, tenant_id)
+    authenticate(other, {"X-API-Key": made.key})
+    api_keys.revoke(context, tenant_id, made.key_id)
+    clock.now += 60
+    with pytest.raises(Unauthenticated):
+        authenticate(other, {"X-API-Key": made.key})
+
+
+def test_another_tenants_key_cannot_be_revoked(context: Context, tenant_id: str) -> None:
+    other = f"{tenant_id}x"
+    tenants.create(context, TenantCreate(tenant_id=other, name="x"))
+    made = make(context, other)
+    with pytest.raises(NotFound) as refusal:
+        api_keys.revoke(context, tenant_id, made.key_id)
+    assert refusal.value.code == "api_key_not_found"
+    authenticate(context.clients, {"X-API-Key": made.key})
+
+
+def test_a_repetition_makes_no_second_key_and_nothing_stores_the_first(context: Context, tenant_id: str) -> None:
+    def render(result: Any) -> StoredAnswer:
+        body = result.content.model_dump_json().encode()
+        return StoredAnswer(status=result.status, body=body, headers=dict(result.headers), secret=result.secret)
+
+    def attempt() -> ApiKeyCreated:
+        claim = open_claim(context, "once", "same request", render)
+        assert claim.replay() is None
+        answer = api_keys.create(
+            dataclasses.replace(context, claim=claim), tenant_id, ApiKeyCreate(name="robot", role="viewer")
+        )
+        claim.settle(render(answer))
+        return answer.content
+
+    made = attempt()
+    with pytest.raises(Conflict) as refusal:
+        attempt()
+    assert refusal.value.code == "idempotency_answer_not_stored"
+    assert refusal.value.headers["Location"].endswith(f"/api-keys/{made.key_id}")
+    assert [key.key_id for key in api_keys.listed(context, tenant_id).items] == [made.key_id]
+    everything = stored_text(context.clients, ("tenants", "system/idempotency/records", "system/credentials/api_keys"))
+    assert made.key_id in everything
+    assert made.key not in everything
