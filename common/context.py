@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 import time
 import uuid
@@ -61,10 +62,11 @@ class Trace:
     @classmethod
     def continued(cls, traceparent: str | None) -> Trace:
         """Continue the caller's trace with a new span, or begin a trace where there is none (or a broken one)."""
-        span_id = uuid.uuid4().hex[:16]
+        fresh = os.urandom(24).hex()
+        span_id = fresh[:16]
         match = re.fullmatch(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})", traceparent or "")
         if match is None or set(match[1]) == {"0"} or set(match[2]) == {"0"}:
-            return cls(trace_id=uuid.uuid4().hex, span_id=span_id)
+            return cls(trace_id=fresh[16:], span_id=span_id)
         return cls(trace_id=match[1], span_id=span_id, sampled=bool(int(match[3], 16) & 1))
 
     @property

@@ -17,6 +17,7 @@ from common.context import Context, Trace
 from common.settings import Settings
 
 MASK = "***"
+_ENCODER = json.JSONEncoder(default=str, ensure_ascii=False, separators=(",", ":"))
 _SECRET_PARTS = ("secret", "token", "password", "authorization", "api_key", "api-key", "apikey", "cookie", "credential")
 _SEVERITIES = {"warn": "WARNING", "exception": "ERROR", "critical": "CRITICAL"}
 
@@ -59,7 +60,7 @@ def cloud_fields(_logger: Any, method: str, event: Event) -> Event:
 
 
 def _json_line(_logger: Any, _method: str, event: Event) -> str:
-    return json.dumps(event, default=str, ensure_ascii=False, separators=(",", ":"))
+    return _ENCODER.encode(event)
 
 
 def _write(line: str) -> None:

@@ -62,6 +62,6 @@ def _reaction(declaration: Document) -> Callable[[Handler], Served[Handler]]:
         name = function_name(handler)
         parameters = bind_event(handler, {DocumentDelivery, Context}, body=False)
         pipeline = EventPipeline(handler, name, declaration.timeout, parameters, parse)
-        return serve(handler, name, declaration, pipeline.serve)
+        return serve(handler, name, declaration, pipeline)
 
     return decorate

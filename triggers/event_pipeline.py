@@ -14,8 +14,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import flask
-
 from common import logs
 from common.context import PLATFORM_TENANT, TENANT_ID, Context, Deadline, Principal, Trace
 from common.deliveries import MessageDelivery
@@ -24,7 +22,6 @@ from common.service_identity import verify_invoker
 from triggers import problems
 from triggers.exchange import Exchange, HttpAnswer
 from triggers.report import report
-from triggers.runtime import process_clients
 
 MAX_DELIVERY = 33_554_432
 """Bytes; Cloud Run takes no larger request over HTTP/1."""
@@ -89,14 +86,13 @@ class EventPipeline:
         self._parameters = dict(parameters)
         self._parse = parse
 
-    def serve(self, request: flask.Request) -> flask.Response:
+    def answer(self, exchange: Exchange) -> HttpAnswer:
         """Answer one delivery."""
         started = time.perf_counter()
-        exchange = Exchange(request, process_clients())
         notes: dict[str, Any] = {}
         answer = self._answered(exchange, notes)
         report(self._name, exchange, answer, started, **notes)
-        return answer.response(exchange)
+        return answer
 
     def _answered(self, exchange: Exchange, notes: dict[str, Any]) -> HttpAnswer:
         """Turn whatever happens into an answer; a refusal by the handler is a failure like any other."""

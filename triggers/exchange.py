@@ -10,18 +10,23 @@ import re
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
-import flask
 from werkzeug.exceptions import ClientDisconnected
 from werkzeug.http import parse_options_header
+from werkzeug.wsgi import get_input_stream
 
 from common.clients.registry import Clients
 from common.context import Context, Trace
 from common.errors import BadRequest, PayloadTooLarge
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+DRAINED = 33_554_432
+"""Bytes read of a body nobody wants; Cloud Run takes no larger request over HTTP/1."""
+
+_STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 _BARE_HEADERS = {"CONTENT_TYPE", "CONTENT_LENGTH"}
 
 
@@ -52,7 +57,6 @@ class Exchange:
     """One request.
 
     Attributes:
-        request: The framework's request.
         environ: Its WSGI environment.
         headers: Its headers.
         method: Upper-case method.
@@ -72,18 +76,16 @@ class Exchange:
         "error",
         "headers",
         "method",
-        "request",
         "request_id",
         "trace",
     )
 
-    def __init__(self, request: flask.Request, clients: Clients) -> None:
-        self.request = request
+    def __init__(self, environ: dict[str, Any], clients: Clients) -> None:
+        self.environ = environ
         self.clients = clients
         self.context: Context | None = None
         self.answer_headers: dict[str, str] = {}
         self.error: Exception | None = None
-        environ = self.environ = request.environ
         self.headers = Headers(environ)
         self.method: str = environ["REQUEST_METHOD"]
         given = environ.get("HTTP_X_REQUEST_ID")
@@ -123,7 +125,7 @@ class Exchange:
         announced = self.environ.get("CONTENT_LENGTH") or ""
         if announced.isdecimal() and int(announced) > at_most:
             raise _too_large(at_most)
-        stream = self.request.stream
+        stream = get_input_stream(self.environ, max_content_length=None)
         chunks: list[bytes] = []
         left = at_most + 1
         try:
@@ -131,11 +133,30 @@ class Exchange:
                 chunks.append(chunk)
                 left -= len(chunk)
         except (ClientDisconnected, OSError) as error:
-            self.request.stream = io.BytesIO()  # the framework reads what is left after every answer
+            self._no_more_to_read()
             raise BadRequest("incomplete_body", "the request's body ended before its announced length") from error
         if left <= 0:
             raise _too_large(at_most)
+        self._no_more_to_read()
         return b"".join(chunks)
+
+    def drain(self) -> None:
+        """Read and forget what is left of the body, so that a caller who is still sending it gets the answer."""
+        environ = self.environ
+        if environ.get("CONTENT_LENGTH") in {None, "", "0"} and "HTTP_TRANSFER_ENCODING" not in environ:
+            return
+        stream, left = get_input_stream(environ, max_content_length=None), DRAINED
+        try:
+            while left > 0 and (chunk := stream.read(65_536)):
+                left -= len(chunk)
+        except (ClientDisconnected, OSError):
+            pass  # there is nobody left to answer
+        self._no_more_to_read()
+
+    def _no_more_to_read(self) -> None:
+        """Tell whoever comes after, such as the framework, that the body has been read."""
+        self.environ["wsgi.input"] = io.BytesIO()
+        self.environ["CONTENT_LENGTH"] = "0"
 
 
 def _too_large(at_most: int) -> PayloadTooLarge:
@@ -166,15 +187,19 @@ class HttpAnswer:
     code: str | None = None
     secret: bool = False
 
-    def response(self, exchange: Exchange) -> flask.Response:
-        """Build the framework's response; private answers are not to be stored on the way."""
+    @property
+    def status_line(self) -> str:
+        """Status with its phrase."""
+        return _STATUS_LINES[self.status]
+
+    def wire_headers(self, exchange: Exchange) -> list[tuple[str, str]]:
+        """Return all headers; private answers are not to be stored on the way."""
         headers = self.headers
         headers.update(exchange.answer_headers)
         headers["X-Request-ID"] = exchange.request_id
         headers.setdefault("Cache-Control", "no-store")
-        response = flask.Response(self.body, status=self.status, headers=headers)
         if self.content_type:
-            response.headers["Content-Type"] = self.content_type
-        else:
-            del response.headers["Content-Type"]
-        return response
+            headers["Content-Type"] = self.content_type
+            if isinstance(self.body, bytes):
+                headers["Content-Length"] = str(len(self.body))
+        return list(headers.items())

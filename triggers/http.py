@@ -64,6 +64,6 @@ def delete(path: str, **options: Unpack[HttpOptions]) -> Callable[[Handler], Ser
 def _operation(declaration: Http) -> Callable[[Handler], Served[Handler]]:
     def decorate(handler: Handler) -> Served[Handler]:
         name = function_name(handler)
-        return serve(handler, name, declaration, HttpPipeline(handler, name, declaration).serve)
+        return serve(handler, name, declaration, HttpPipeline(handler, name, declaration))
 
     return decorate

@@ -12,8 +12,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import flask
-
 from common.context import Context, Deadline, Principal
 from common.errors import BadRequest, MethodNotAllowed, Refusal
 from common.uploads import Upload
@@ -24,7 +22,6 @@ from triggers.exchange import Exchange, HttpAnswer
 from triggers.paths import PARAMETER, PathForms
 from triggers.rendering import rendered
 from triggers.report import report
-from triggers.runtime import process_clients
 
 ANONYMOUS = Principal(kind="anonymous", id="anonymous")
 Arguments = dict[str, Any]
@@ -52,17 +49,16 @@ class HttpPipeline:
         self._count = None if declaration.public or declaration.rate == "none" else _counting(declaration)
         self._once = _once() if declaration.method in {"POST", "PATCH"} and not declaration.public else None
 
-    def serve(self, request: flask.Request) -> flask.Response:
+    def answer(self, exchange: Exchange) -> HttpAnswer:
         """Answer one request."""
         started = time.perf_counter()
-        clients = process_clients()
-        exchange = Exchange(request, clients)
         answer = self._answered(exchange)
+        settings = exchange.clients.settings
         origin = exchange.environ.get("HTTP_ORIGIN")
-        if origin is not None or clients.settings.allowed_origins:
-            answer.headers.update(cors.answer_headers(origin, clients.settings))
+        if origin is not None or settings.allowed_origins:
+            answer.headers.update(cors.answer_headers(origin, settings))
         report(self._name, exchange, answer, started)
-        return answer.response(exchange)
+        return answer
 
     def _answered(self, exchange: Exchange) -> HttpAnswer:
         """Turn whatever happens into an answer."""

@@ -48,7 +48,7 @@ def subscribe(topic: str, **options: Unpack[MessageOptions]) -> Callable[[Handle
         parameters = bind_event(handler, {MessageDelivery, Envelope, Context}, body=False)
         parse = _event if Envelope in parameters.values() else _plain
         pipeline = EventPipeline(handler, name, declaration.timeout, parameters, parse)
-        return serve(handler, name, declaration, pipeline.serve)
+        return serve(handler, name, declaration, pipeline)
 
     return decorate
 

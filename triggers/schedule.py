@@ -43,6 +43,6 @@ def cron(expression: str, **options: Unpack[ScheduleOptions]) -> Callable[[Handl
 
         parameters = bind_event(handler, {ScheduledRun, Context}, body=False)
         pipeline = EventPipeline(handler, name, declaration.timeout, parameters, parse)
-        return serve(handler, name, declaration, pipeline.serve)
+        return serve(handler, name, declaration, pipeline)
 
     return decorate

@@ -42,7 +42,7 @@ def handler(**options: Unpack[TaskOptions]) -> Callable[[Handler], Served[Handle
         name = function_name(handler)
         parameters = bind_event(handler, {TaskDelivery, Context}, body=True)
         pipeline = EventPipeline(handler, name, declaration.timeout, parameters, _parser(parameters.get("body")))
-        return serve(handler, name, declaration, pipeline.serve)
+        return serve(handler, name, declaration, pipeline)
 
     return decorate
 
