@@ -44,7 +44,10 @@ class EventMessage:
 
 
 def relay(context: Context, change: DocumentDelivery) -> None:
-    """Publish the domain event of a change; changes of collections that nobody declared are ignored.
+    """Publish the domain event of a change.
+
+    Changes of collections that nobody declared are ignored, and so are operations without an event of entities that
+    are not in the warehouse.
 
     Raises:
         PoisonEvent: A declared collection holds a document that no event can be made of.
@@ -53,7 +56,10 @@ def relay(context: Context, change: DocumentDelivery) -> None:
     entity = entity_of(change)
     if entity is None:
         return
-    message = message_of(entity, envelope_of(entity, change, metadata_of(context, change)))
+    event_type = event_type_of(entity, change)
+    if event_type is None:
+        return
+    message = message_of(entity, envelope_of(entity, change, metadata_of(context, change), event_type))
     publish(context.clients, message.topic, message.data, message.attributes, message.ordering_key)
 
 
@@ -68,7 +74,7 @@ def entity_of(change: DocumentDelivery) -> EntityRecord | None:
             return None
 
 
-def envelope_of(entity: EntityRecord, change: DocumentDelivery, metadata: EventMetadata) -> Envelope:
+def envelope_of(entity: EntityRecord, change: DocumentDelivery, metadata: EventMetadata, event_type: str) -> Envelope:
     """Return the domain event of a change.
 
     Raises:
@@ -81,7 +87,7 @@ def envelope_of(entity: EntityRecord, change: DocumentDelivery, metadata: EventM
     changed = [] if operation == "deleted" else _changed_fields(before, data)
     schema_version = version.fields.get("schema_version")
     return Envelope(
-        event_type=_event_type(entity, operation, data, changed),
+        event_type=event_type,
         event_id=event_id_of(change.path, sequence),
         timestamp=change.time if operation == "deleted" else version.update_time,
         tenant_id=_tenant_of(entity, change.path, version),
@@ -157,17 +163,26 @@ def _text(value: object) -> str:
     return json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
-def _event_type(entity: EntityRecord, operation: Operation, data: Mapping[str, Any], changed: Sequence[str]) -> str:
-    """Return the declared event type; a rule ``updated:status=published`` fires when the field became that value.
+def event_type_of(entity: EntityRecord, change: DocumentDelivery) -> str | None:
+    """Return the event type of a change, or None where nobody asked for one.
 
-    An operation nobody named still needs an event, or the warehouse would miss the change: ``content-piece-updated``.
+    A rule ``updated:status=published`` fires when the field became that value. Where the declaration is silent but the
+    warehouse needs every change, the type is made of the names: ``content-piece-updated``.
+
+    Raises:
+        PoisonEvent: ``change_empty``.
     """
+    operation, version = _operation_of(change)
+    before = {} if change.before is None else _visible(entity, change.before)
+    data = _visible(entity, version)
+    changed = [] if operation == "deleted" else _changed_fields(before, data)
     for rule, event_type in entity.events.items():
         name, _, condition = rule.partition(":")
         field, _, wanted = condition.partition("=")
         if name == operation and condition and field in changed and _plain(data.get(field)) == wanted:
             return event_type
-    return entity.events.get(operation, f"{entity.name.replace('_', '-')}-{operation}")
+    silent = None if entity.table is None else f"{entity.name.replace('_', '-')}-{operation}"
+    return entity.events.get(operation, silent)
 
 
 def _plain(value: object) -> str | None:

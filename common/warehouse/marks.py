@@ -25,6 +25,8 @@ from common.context import Context
 from common.firestore_calls import bounded, translated
 from common.technical import MARKS, changed, selected
 
+MERGE = "merge"
+"""Purpose of the marks on tables whose log has rows that the current table has not."""
 EVERYTHING = "all"
 """Subject of work that is about a tenant as a whole."""
 LEASE = timedelta(minutes=30)

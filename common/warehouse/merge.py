@@ -17,12 +17,10 @@ from common.errors import ConfigurationError
 from common.model import Model, Timestamp
 from common.registry import entities
 from common.tasks import enqueue
-from common.warehouse.marks import claim, due, finish, settling, state_of
+from common.warehouse.marks import MERGE, claim, due, finish, settling, state_of
 from common.warehouse.query import run
 from common.warehouse.tables import LOG_RETENTION_DAYS, RECENT_DAYS, Relation, Relations, relations
 
-MERGE = "merge"
-"""Purpose of the marks."""
 OVERLAP = timedelta(hours=1)
 """How far a merge looks back beyond the start of the last one: rows are stamped by many clocks, and appear a little
 later than they are stamped."""

@@ -7,8 +7,7 @@ from common.context import Context
 from common.events import Envelope
 from common.registry import EntityRecord, entities
 from common.warehouse.log import append_together
-from common.warehouse.marks import EVERYTHING, set_marks
-from common.warehouse.merge import MERGE
+from common.warehouse.marks import EVERYTHING, MERGE, set_marks
 from common.warehouse.rows import row_of
 from common.warehouse.tables import relations
 
