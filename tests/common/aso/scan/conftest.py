@@ -53,6 +53,8 @@ class Warehouse:
         found = relations(self.context.clients.settings.project, self.context.tenant_id, entities()[entity])
         assert found.current is not None
         lines = [json.dumps(self._row(found.table, value)) for value in values]
+        if not lines:
+            return
         config = bigquery.LoadJobConfig(source_format="NEWLINE_DELIMITED_JSON")
         client = self.context.clients.get(bigquery_client)
         client.load_table_from_file(io.BytesIO("\n".join(lines).encode()), found.current.id, job_config=config).result()
