@@ -8,7 +8,7 @@ An archived piece keeps its address: whoever wants the address for another piece
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from common import cache
@@ -18,6 +18,7 @@ from common.aso.content_models import ArchiveRequest, ContentCreate, ContentQuer
 from common.aso.entities import CONTENT_PIECES
 from common.aso.models import ContentPiece, ContentStatus
 from common.aso.normalize import normalized_url
+from common.aso.periods import since_midnight
 from common.context import Context
 from common.errors import Conflict, FieldError, Unprocessable
 from common.identifiers import uuid7
@@ -84,17 +85,6 @@ def listed(context: Context, query: ContentQuery) -> Cached[Page[ContentPiece]]:
         return Repository(CONTENT_PIECES, context).page(filters, limit=query.limit, cursor=query.cursor)
 
     return cache.read_through(context, ASO_CONTENT, query.model_dump(), compute)
-
-
-def since_midnight(days: int | None) -> datetime | None:
-    """Return midnight UTC ``days`` days ago, or None for no bound.
-
-    Whole days, because a cursor belongs to one query: with the running time in it, page two would be another query.
-    """
-    if days is None:
-        return None
-    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    return midnight - timedelta(days=days)
 
 
 def update(context: Context, content_id: str, body: ContentUpdate) -> Record[ContentPiece]:

@@ -16,16 +16,16 @@ from typing import Any
 from common import cache
 from common.answers import Cached, Page, Record, RowResult, RowResults
 from common.aso.caches import ASO_KEYWORDS
-from common.aso.content import since_midnight
 from common.aso.entities import CONTENT_PIECES, KEYWORDS, RANK_OBSERVATIONS
 from common.aso.intent import guess_intent
 from common.aso.keyword_models import KeywordQuery, KeywordRow
 from common.aso.kgr import kgr_class, kgr_score
-from common.aso.models import Keyword, Provenance, RankObservation
+from common.aso.models import Keyword, KeywordSummary, Provenance, RankObservation
 from common.aso.normalize import keyword_id_of, normalized_keyword
+from common.aso.periods import since_midnight
 from common.aso.priority import monthly_demand, tier
 from common.aso.rank_state import RankState, counts_for, folded, with_state
-from common.aso.rows import Batch, transact_anew
+from common.aso.rows import STATUS, Batch, Outcome, transact_anew
 from common.context import Context
 from common.store import Repository, Work, in_chunks, transact
 
@@ -45,7 +45,7 @@ REFOLDED = 1000
 """Observations at most from which a rank state is computed anew, the newest ones."""
 
 
-def upsert(context: Context, rows: Sequence[Any]) -> RowResults[Keyword]:
+def upsert(context: Context, rows: Sequence[Any]) -> RowResults[KeywordSummary]:
     """Create or change keywords.
 
     Args:
@@ -56,7 +56,7 @@ def upsert(context: Context, rows: Sequence[Any]) -> RowResults[Keyword]:
         One result a row: ``created``, ``updated``, ``unchanged``, or ``refused`` with 422 (invalid,
         ``duplicate_in_batch``, ``content_not_found``).
     """
-    batch: Batch[KeywordRow, Keyword] = Batch(KeywordRow, rows)
+    batch: Batch[KeywordRow, KeywordSummary] = Batch(KeywordRow, rows)
     ids = _refuse_duplicates(context, batch)
     for indexes in in_chunks(list(batch.accepted), CHUNK):
         chunk = {index: batch.accepted[index] for index in indexes}
@@ -146,11 +146,11 @@ class _Refusal:
 class _Chunk:
     """What one transaction made of its rows."""
 
-    results: dict[int, RowResult[Keyword]] = field(default_factory=dict)
+    results: dict[int, RowResult[KeywordSummary]] = field(default_factory=dict)
     refused: dict[int, _Refusal] = field(default_factory=dict)
 
 
-def _refuse_duplicates(context: Context, batch: Batch[KeywordRow, Keyword]) -> dict[int, str]:
+def _refuse_duplicates(context: Context, batch: Batch[KeywordRow, KeywordSummary]) -> dict[int, str]:
     """Refuse rows whose keyword an earlier row has; return the keyword ids of the others."""
     first: dict[str, int] = {}
     for index, row in list(batch.accepted.items()):
@@ -241,14 +241,20 @@ def _refolded(
 
 def _written(
     work: Work, index: int, record: Record[Keyword] | None, keyword: Keyword, now: datetime
-) -> RowResult[Keyword]:
+) -> RowResult[KeywordSummary]:
     """Write a keyword if there is anything to write, and return the answer to its row."""
+    outcome: Outcome
     if record is None:
-        return RowResult(index=index, status=201, outcome="created", value=work.create(KEYWORDS, keyword))
-    if keyword == record.value:
-        return RowResult(index=index, status=200, outcome="unchanged", value=record.value)
-    value = work.update(KEYWORDS, record, keyword.model_copy(update={"updated_at": now}))
-    return RowResult(index=index, status=200, outcome="updated", value=value)
+        outcome, value = "created", work.create(KEYWORDS, keyword)
+    elif keyword == record.value:
+        outcome, value = "unchanged", record.value
+    else:
+        outcome, value = "updated", work.update(KEYWORDS, record, keyword.model_copy(update={"updated_at": now}))
+    return RowResult(index=index, status=STATUS[outcome], outcome=outcome, value=_summary(value))
+
+
+def _summary(keyword: Keyword) -> KeywordSummary:
+    return KeywordSummary.model_construct(**{name: getattr(keyword, name) for name in KeywordSummary.model_fields})
 
 
 def observed_states(work: Work, wanted: Iterable[Keyword]) -> dict[str, RankState]:

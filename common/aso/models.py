@@ -117,10 +117,10 @@ class Provenance(Model):
     as_of: Timestamp = Field(examples=[_MOMENT])
 
 
-class Keyword(Model):
-    """A search term that a tenant follows (document 000, ``keywords``).
+class KeywordSummary(Model):
+    """A keyword without its lists, short enough for five hundred in one answer.
 
-    The rank fields (``current_ranking``, ``average_position``, ``best_ranking``, ``serp_history``, ``last_checked``,
+    The rank fields (``current_ranking``, ``average_position``, ``best_ranking``, ``last_checked``,
     ``last_failed_check``) are folded from rank observations and cannot be set otherwise.
     """
 
@@ -155,10 +155,6 @@ class Keyword(Model):
     )
     best_ranking: int | None = Field(default=None, ge=1, examples=[9])
     target_ranking: int | None = Field(default=None, ge=1, le=100, examples=[3])
-    serp_history: list[SerpPosition] = Field(
-        default_factory=list, description="One entry a day, oldest first, the newest 30 days with a successful check."
-    )
-    competitor_rankings: list[CompetitorRanking] = Field(default_factory=list)
     last_checked: Timestamp | None = Field(
         default=None, description="Newest successful check (ranked or not found).", examples=[_MOMENT]
     )
@@ -180,11 +176,20 @@ class Keyword(Model):
     observed_clicks: int | None = Field(default=None, ge=0, examples=[1171])
     observed_days: int | None = Field(default=None, ge=1, le=500, examples=[28])
     observed_until: Day | None = Field(default=None, description="Last day observed.")
+    created_at: Timestamp = Field(examples=[_MOMENT])
+    updated_at: Timestamp | None = Field(default=None, examples=[_MOMENT])
+
+
+class Keyword(KeywordSummary):
+    """A search term that a tenant follows (document 000, ``keywords``)."""
+
+    serp_history: list[SerpPosition] = Field(
+        default_factory=list, description="One entry a day, oldest first, the newest 30 days with a successful check."
+    )
+    competitor_rankings: list[CompetitorRanking] = Field(default_factory=list)
     provenance: dict[str, Provenance] = Field(
         default_factory=dict, description="Source and time of each number, by field name."
     )
-    created_at: Timestamp = Field(examples=[_MOMENT])
-    updated_at: Timestamp | None = Field(default=None, examples=[_MOMENT])
 
 
 class Opportunity(Model):

@@ -17,10 +17,10 @@ from typing import Any
 from common import cache
 from common.answers import Cached, Page, Record
 from common.aso.caches import ASO_OPPORTUNITIES
-from common.aso.content import since_midnight
 from common.aso.entities import CONTENT_PIECES, OPPORTUNITIES
 from common.aso.models import Opportunity, OpportunityStatus
 from common.aso.opportunity_models import OpportunityQuery, OpportunityUpdate
+from common.aso.periods import since_midnight
 from common.aso.rows import transact_anew
 from common.context import Context
 from common.errors import Conflict, FieldError, Unprocessable

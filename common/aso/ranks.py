@@ -10,7 +10,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 from common.answers import RowResult, RowResults
 from common.aso.entities import KEYWORDS, RANK_OBSERVATIONS
@@ -19,7 +19,7 @@ from common.aso.models import Keyword, RankObservation
 from common.aso.normalize import keyword_id_of
 from common.aso.rank_models import RankRow
 from common.aso.rank_state import RankState, counts_for, known_of, state_of, with_state
-from common.aso.rows import Batch, transact_anew
+from common.aso.rows import STATUS, Batch, Outcome, transact_anew
 from common.context import Context
 from common.identifiers import derived_uuid
 from common.model import rfc3339
@@ -27,9 +27,6 @@ from common.store import Work, in_chunks
 
 CHUNK = 100
 """Rows of one transaction: an observation and at most a keyword each, below Firestore's 500 writes."""
-
-Outcome = Literal["created", "updated", "unchanged"]
-STATUS: Mapping[Outcome, int] = {"created": 201, "updated": 200, "unchanged": 200}
 
 
 def record(context: Context, rows: Sequence[Any], *, create_missing: bool = False) -> RowResults[RankObservation]:

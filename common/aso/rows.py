@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError
 from pydantic.json_schema import JsonSchemaValue
@@ -19,6 +19,9 @@ from common.store import Work, transact
 Row = TypeVar("Row", bound=Model)
 Value = TypeVar("Value", bound=Model)
 Result = TypeVar("Result")
+
+Outcome = Literal["created", "updated", "unchanged"]
+STATUS: Mapping[Outcome, int] = {"created": 201, "updated": 200, "unchanged": 200}
 
 _CODES = {"extra_forbidden": "unknown_field", "missing": "required", "value_error": "invalid_value"}
 

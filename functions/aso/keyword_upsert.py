@@ -3,7 +3,7 @@
 from common.answers import RowResults
 from common.aso import keywords
 from common.aso.keyword_models import KeywordRows
-from common.aso.models import Keyword
+from common.aso.models import KeywordSummary
 from common.context import Context
 from triggers import http
 
@@ -15,7 +15,7 @@ from triggers import http
     timeout=120,
     needs={"firestore:write": "Stores the keywords."},
 )
-def keyword_upsert(body: KeywordRows, context: Context) -> RowResults[Keyword]:
+def keyword_upsert(body: KeywordRows, context: Context) -> RowResults[KeywordSummary]:
     """Create or change up to 500 keywords; every row is judged and answered for itself.
 
     A row changes the fields it has, `null` clears. KGR is computed; its class is told only up to a volume of 250.

@@ -14,6 +14,7 @@ from common import cache
 from common.aso import content
 from common.aso.content_models import ArchiveRequest, ContentCreate, ContentQuery, ContentUpdate, PublishRequest
 from common.aso.models import ContentPiece
+from common.aso.periods import since_midnight
 from common.context import Context
 from common.errors import Conflict, NotFound, PreconditionFailed, Refusal, Unprocessable
 from tests.common.security import context_of
@@ -260,8 +261,8 @@ def test_lists_are_cached_until_they_are_invalidated(context: Context) -> None:
 
 
 def test_days_are_counted_from_midnight() -> None:
-    since = content.since_midnight(2)
+    since = since_midnight(2)
     assert since is not None
     assert (since.hour, since.minute, since.second, since.microsecond) == (0, 0, 0, 0)
     assert (datetime.now(UTC).date() - since.date()).days == 2
-    assert content.since_midnight(None) is None
+    assert since_midnight(None) is None

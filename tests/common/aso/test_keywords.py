@@ -16,7 +16,7 @@ from common.answers import RowResults
 from common.aso import keywords, ranks
 from common.aso.entities import KEYWORDS
 from common.aso.keyword_models import KeywordQuery, KeywordRow
-from common.aso.models import Keyword
+from common.aso.models import Keyword, KeywordSummary
 from common.aso.normalize import keyword_id_of
 from common.context import Context
 from common.errors import NotFound, PreconditionFailed
@@ -31,10 +31,12 @@ NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 def upserted(context: Context, **row: Any) -> Keyword:
     [result] = keywords.upsert(context, [{"keyword": "scan", **row}]).rows
     assert result.value is not None, result.problem
-    return result.value
+    stored = keywords.get(context, result.value.keyword_id).value
+    assert stored.model_dump().items() >= result.value.model_dump().items()
+    return stored
 
 
-def outcomes(results: RowResults[Keyword]) -> list[str]:
+def outcomes(results: RowResults[KeywordSummary]) -> list[str]:
     return [row.outcome if row.problem is None else row.problem.code for row in results.rows]
 
 
@@ -200,7 +202,7 @@ def test_deleting_holds_to_tenant_and_version(context: Context) -> None:
 
 
 def test_requests_at_once_do_not_double_and_do_not_fail(context: Context) -> None:
-    def attempt(number: int) -> RowResults[Keyword]:
+    def attempt(number: int) -> RowResults[KeywordSummary]:
         rows = [{"keyword": f"word {each}", "search_volume": number} for each in range(20)]
         return keywords.upsert(context, rows)
 

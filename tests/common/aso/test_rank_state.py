@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -28,9 +28,11 @@ LISTS = st.lists(observations(), max_size=60).map(told_once)
 STATES = LISTS.map(folded)
 
 
-def looked(days_ago: int, position: float | None, hours: int = 0, **more: object) -> RankObservation:
+def looked(
+    days_ago: int, position: float | None, hours: int = 0, now: datetime = NOW, **more: object
+) -> RankObservation:
     state = {"state": "not_found", "depth": 100} if position is None else {"state": "ranked", "position": position}
-    row = {"keyword": KEYWORD.keyword, "checked_at": NOW - timedelta(days=days_ago, hours=hours), **state, **more}
+    row = {"keyword": KEYWORD.keyword, "checked_at": now - timedelta(days=days_ago, hours=hours), **state, **more}
     return observation_of(KEYWORD, RankRow.model_validate(row), NOW)
 
 
@@ -107,6 +109,14 @@ def test_a_failed_check_says_nothing_about_the_rank() -> None:
 def test_an_older_check_does_not_replace_a_newer_one() -> None:
     keyword = with_state(KEYWORD, folded([looked(1, 8), looked(3, 2)]))
     assert (keyword.current_ranking, keyword.best_ranking) == (8, 2)
+
+
+def test_the_later_check_of_a_day_wins_over_an_earlier_rank() -> None:
+    moment = NOW.replace(hour=12)
+    assert (
+        folded([looked(1, 3, now=moment, hours=2), looked(1, None, now=moment)]).current
+        == folded([looked(1, None, now=moment)]).current
+    )
 
 
 def test_of_one_moment_the_better_rank_counts() -> None:
