@@ -217,7 +217,7 @@ def _message(data: bytes, attributes: Mapping[str, str], message_id: str) -> _Fo
     event = _event(data)
     attributes = {**attributes, **event}
     service = event.get("source_service")
-    topic = attributes.get(SOURCE_TOPIC) or attributes.get(SOURCE_TOPIC.replace("-", "_"))
+    topic = attributes.get(SOURCE_TOPIC)
     return _Found(
         kind="message",
         message_id=event.get("event_id", message_id),
@@ -240,7 +240,11 @@ def _event(data: bytes) -> dict[str, str]:
 
 def _named(attributes: Mapping[str, str]) -> dict[str, str]:
     """Return attributes under our snake_case names: a push that passes them as headers spells them otherwise."""
-    return {name.lower().replace("-", "_"): value for name, value in attributes.items()}
+    kept = ("ce-", "content-", REPLAY_OF, SOURCE_TOPIC)
+    return {
+        name.lower() if name.lower().startswith(kept) else name.lower().replace("-", "_"): value
+        for name, value in attributes.items()
+    }
 
 
 def _repeated(header: str) -> bool:

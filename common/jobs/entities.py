@@ -11,6 +11,7 @@ JOBS = Entity(
     key="job_id",
     events={
         "created": "job-created",
+        "updated": "job-progressed",
         "updated:status=succeeded": "job-succeeded",
         "updated:status=failed": "job-failed",
         "updated:status=cancelled": "job-cancelled",
