@@ -62,8 +62,11 @@ def cloud(emulators: TestEmulators) -> Iterator[Stack]:
 
     Schedules fire by hand only (``cloud.fire``), so that no test depends on the clock.
     """
-    with LocalCloud(port=0, project="test-cloud", emulators=emulators.services, schedules=False) as local:
-        yield Stack(local)
+    with pytest.MonkeyPatch.context() as environment:
+        # The tests of limits have settings of their own; all others share one operator and would soon be refused.
+        environment.setenv("XYNERGY_RATE_LIMITS", "standard=1000000,expensive=1000000,ai=1000000")
+        with LocalCloud(port=0, project="test-cloud", emulators=emulators.services, schedules=False) as local:
+            yield Stack(local)
 
 
 @pytest.fixture
