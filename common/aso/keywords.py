@@ -76,14 +76,14 @@ def get(context: Context, keyword_id: str) -> Record[Keyword]:
     return Repository(KEYWORDS, context).get(keyword_id)
 
 
-def listed(context: Context, query: KeywordQuery) -> Cached[Page[Keyword]]:
-    """Return a page of keywords through the cache ``aso_keywords``.
+def listed(context: Context, query: KeywordQuery) -> Cached[Page[KeywordSummary]]:
+    """Return a page of keywords, without their lists, through the cache ``aso_keywords``.
 
     Raises:
         BadRequest: ``invalid_cursor``.
     """
 
-    def compute() -> Page[Keyword]:
+    def compute() -> Page[KeywordSummary]:
         names = ("priority", "intent", "content_id")
         filters = [(name, "==", value) for name in names if (value := getattr(query, name)) is not None]
         order = ("-created_at",)
@@ -91,7 +91,8 @@ def listed(context: Context, query: KeywordQuery) -> Cached[Page[Keyword]]:
         if since is not None:
             filters.append(("last_checked", ">=", since))
             order = ("-last_checked",)
-        return Repository(KEYWORDS, context).page(filters, order, limit=query.limit, cursor=query.cursor)
+        page = Repository(KEYWORDS, context).page(filters, order, limit=query.limit, cursor=query.cursor)
+        return Page(items=[_summary(keyword) for keyword in page.items], next_cursor=page.next_cursor)
 
     return cache.read_through(context, ASO_KEYWORDS, query.model_dump(), compute)
 

@@ -3,7 +3,7 @@
 from common.answers import Cached, Page
 from common.aso import keywords
 from common.aso.keyword_models import KeywordQuery
-from common.aso.models import Keyword
+from common.aso.models import KeywordSummary
 from common.context import Context
 from triggers import http
 
@@ -16,10 +16,11 @@ from triggers import http
         "redis:use": "Keeps the answer for three minutes.",
     },
 )
-def keyword_list(query: KeywordQuery, context: Context) -> Cached[Page[Keyword]]:
+def keyword_list(query: KeywordQuery, context: Context) -> Cached[Page[KeywordSummary]]:
     """List keywords by tier, intent, content piece and age of the last check.
 
-    Newest keyword first; with `days` newest check first. Answers are cached for 180 seconds and dropped when a keyword
-    changes; `X-Cache` and `Age` tell.
+    Newest keyword first; with `days` newest check first. SERP history, competitors and provenance are told when a
+    keyword is read by itself. Answers are cached for 180 seconds and dropped when a keyword changes; `X-Cache` and
+    `Age` tell.
     """
     return keywords.listed(context, query)

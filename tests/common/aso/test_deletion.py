@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
@@ -13,7 +14,7 @@ from common.aso.content_models import DeleteQuery
 from common.aso.entities import CONTENT_PIECES, KEYWORDS, OPPORTUNITIES
 from common.aso.models import ContentPiece, Opportunity
 from common.context import Context
-from common.errors import Conflict, NotFound, PreconditionFailed, Unavailable
+from common.errors import Conflict, NotFound, PreconditionFailed, Refusal, Unavailable
 from common.store import Repository, Work, transact
 from tests.common.aso.test_content import made, spoke
 from tests.common.security import context_of
@@ -137,3 +138,22 @@ def test_another_version_and_another_tenant_are_refused(context: Context) -> Non
         with pytest.raises(NotFound):
             deletion.delete(context_of(context.clients, "stranger"), hub.content_id, query)
     assert count(context) == 1
+
+
+def test_no_spoke_is_left_without_its_hub(context: Context) -> None:
+    hub = made(context)
+
+    def add(_: int) -> str:
+        try:
+            spoke(context, hub)
+        except Refusal as refusal:
+            return refusal.code
+        return "made"
+
+    with ThreadPoolExecutor(3) as threads:
+        first, second = threads.submit(add, 1), threads.submit(add, 2)
+        deleted = threads.submit(deletion.delete, context, hub.content_id, DeleteQuery(cascade=True))
+        outcomes = [first.result(), second.result()]
+        assert 1 <= deleted.result().pieces <= 3
+    assert set(outcomes) <= {"made", "hub_not_found"}
+    assert count(context) == 0

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common import cache
 from common.answers import RowResults
 from common.aso import keywords, ranks
 from common.aso.entities import KEYWORDS
@@ -235,6 +236,13 @@ def test_lists_filter_and_are_cached(context: Context) -> None:
     assert listed(context, content_id=piece.content_id)[0] == ["b"]
     assert listed(context, days=10)[0] == ["b"]
     assert listed(context, days=90, priority="tier3")[0] == ["b", "c"]
+
+
+def test_a_full_list_stays_small_enough_to_be_cached(context: Context) -> None:
+    upserted(context, competitor_rankings=[{"competitor": f"{number}.org", "position": 1} for number in range(100)])
+    [item] = json.loads(keywords.listed(context, KeywordQuery()).body)["items"]
+    assert item.keys() == KeywordSummary.model_fields.keys()
+    assert 200 * len(json.dumps(item)) < cache.LARGEST
 
 
 ROWS = st.fixed_dictionaries(
