@@ -10,14 +10,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from google.api_core import exceptions
 from google.events.cloud.firestore_v1 import DocumentEventData
 
+from common.clients.firestore import firestore_client
 from common.clients.registry import Clients
 from common.context import PLATFORM_TENANT
 from common.events import Envelope
+from tests.common.faults import faulty
 from tests.triggers.serving import Function
 
 Load = Callable[[str], Function]
+DEAD_LETTERS = "system/dead_letters/messages"
 
 
 def push(data: bytes | None, **message: Any) -> dict[str, Any]:
@@ -185,3 +189,81 @@ class TestTasks:
         assert delivery.previous_response == 503
         assert delivery.scheduled_time == datetime(2026, 1, 31, 12, 0, 0, 500_000, tzinfo=UTC)
         assert (context.tenant_id, context.correlation_id) == ("acme", "req-5")
+
+
+class TestPoison:
+    """What can never be done is kept with its bytes and reason, and answered 204 so that it blocks nothing."""
+
+    @staticmethod
+    def letters(process: Clients) -> list[dict[str, Any]]:
+        found = process.get(firestore_client).collection(DEAD_LETTERS).stream()
+        return [{"id": letter.id, **letter.to_dict()} for letter in found]
+
+    def test_a_message_is_set_aside_and_the_next_one_goes_on(self, function: Load, process: Clients) -> None:
+        heard = function("note_heard")
+        message_id = uuid.uuid4().hex
+        assert heard.deliver_json(push(b"poison", messageId=message_id, message_id=message_id)).status_code == 204
+        assert heard.deliver_json(push(b"after it")).status_code == 204
+        assert heard.module.HEARD[-1][0].data == b"after it"
+        letter = next(letter for letter in self.letters(process) if message_id in str(letter))
+        assert letter["function"] == "demo-note-heard"
+        assert (letter["code"], letter["reason"]) == ("never", "can never be done")
+
+    @pytest.mark.parametrize(
+        ("data", "code"),
+        [
+            (b"not JSON", "invalid_envelope"),
+            (b"{}", "invalid_envelope"),
+            (json.dumps(envelope(extra=1)).encode(), "invalid_envelope"),
+            (json.dumps(envelope(tenant_id="../acme")).encode(), "invalid_tenant"),
+        ],
+    )
+    def test_what_is_no_domain_event(self, function: Load, process: Clients, data: bytes, code: str) -> None:
+        heard = function("note_event")
+        before = len(heard.module.HEARD)
+        known = {letter["id"] for letter in self.letters(process)}
+        message_id = uuid.uuid4().hex
+        assert heard.deliver_json(push(data, messageId=message_id, message_id=message_id)).status_code == 204
+        [letter] = [letter for letter in self.letters(process) if letter["id"] not in known]
+        assert (letter["function"], letter["code"], letter["data"]) == ("demo-note-event", code, data)
+        assert len(heard.module.HEARD) == before
+
+    def test_bytes_that_are_no_delivery_at_all(self, function: Load, process: Clients) -> None:
+        before = len(self.letters(process))
+        assert function("note_heard").deliver(b"\xff\xfe" + uuid.uuid4().bytes).status_code == 204
+        assert len(self.letters(process)) == before + 1
+
+    def test_a_change_and_a_task(self, function: Load, process: Clients) -> None:
+        change, task = uuid.uuid4().hex, uuid.uuid4().hex
+        headers = {"ce-id": change, "ce-type": "google.cloud.firestore.document.v1.written"}
+        protobuf = {"Content-Type": "application/protobuf", **headers}
+        assert function("note_changed").deliver(b"\xff\xff", protobuf).status_code == 204
+        tasks = {"X-CloudTasks-TaskName": task, "X-CloudTasks-QueueName": "demo-note-task"}
+        assert function("note_task").deliver_json({"number": "seven"}, tasks).status_code == 204
+        letters = self.letters(process)
+        kept = {letter["function"]: letter for letter in letters if change in str(letter) or task in str(letter)}
+        assert kept["demo-note-changed"]["code"] == "malformed_delivery"
+        assert kept["demo-note-task"]["code"] == "invalid_task_body"
+
+    def test_no_credential_is_kept(self, function: Load, process: Clients) -> None:
+        function("note_heard").deliver(uuid.uuid4().bytes)
+        assert "Bearer" not in str(self.letters(process))
+
+    def test_what_cannot_be_set_aside_is_delivered_again(self, function: Load, process: Clients) -> None:
+        real = process.get(firestore_client)
+        others, transport = faulty(process)
+        process.replace(firestore_client, others.get(firestore_client))
+        message_id = uuid.uuid4().hex
+        try:
+            transport.before = unavailable
+            delivery = push(b"poison", messageId=message_id, message_id=message_id)
+            assert function("note_heard").deliver_json(delivery).status_code == 503
+            assert message_id not in str(self.letters(process))
+            assert function("note_heard").deliver_json(delivery).status_code == 204
+            assert message_id in str(self.letters(process))
+        finally:
+            process.replace(firestore_client, real)
+
+
+def unavailable() -> None:
+    raise exceptions.ServiceUnavailable("Firestore is away")
