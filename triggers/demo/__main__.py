@@ -45,13 +45,16 @@ class Customer:
     headers: dict[str, str]
 
     def call(self, method: str, path: str, *, expect: Sequence[int] = (200,), **options: Any) -> requests.Response:
-        """Call an operation.
+        """Call an operation; where the rate limit refuses it, wait as long as the answer says and call again.
 
         Raises:
             StepFailed: The status is not an expected one; carries the problem document.
         """
         headers = {**self.headers, **options.pop("headers", {})}
         answer = requests.request(method, f"{self.url}{path}", headers=headers, timeout=60, **options)
+        if answer.status_code == requests.codes.too_many_requests:
+            threading.Event().wait(float(answer.headers["Retry-After"]))
+            answer = requests.request(method, f"{self.url}{path}", headers=headers, timeout=60, **options)
         if answer.status_code not in expect:
             raise StepFailed(f"{method} {path} answered {answer.status_code}: {answer.text[:500]}")
         return answer
@@ -79,12 +82,13 @@ class Demonstration:
 
     def _wait(self, condition: Callable[[], Any], what: str, seconds: float = 60) -> Any:
         deadline = time.monotonic() + seconds
-        pause = threading.Event()
+        pause, waiting = 0.3, threading.Event()
         while time.monotonic() < deadline:
             found = condition()
             if found:
                 return found
-            pause.wait(0.2)
+            waiting.wait(pause)
+            pause = min(pause * 1.5, 2.0)  # a key has 60 calls a minute, and polling uses them up too
         raise StepFailed(f"waited {seconds:.0f} s in vain: {what}")
 
     def create_tenant(self) -> None:
@@ -128,10 +132,10 @@ class Demonstration:
     def write_content(self) -> str:
         """Write a hub with two spokes, publish the hub; return the hub's id."""
         with self._step("Writing a hub and two spokes") as tell:
-            hub = self._create("hub", "qr code scanner online", "Scan QR codes in the browser", None)
+            hub = self._create("hub", "bicycle maintenance", "Bicycle maintenance from chain to headset", None)
             for keyword, title in (
-                ("scan qr code from image", "Scan a QR code from an image"),
-                ("barcode scanner online", "Scan barcodes without an app"),
+                ("how to bleed hydraulic brakes", "How to bleed hydraulic brakes"),
+                ("headset bearing replacement", "Replacing a headset bearing"),
             ):
                 self._create("spoke", keyword, title, hub)
             self._customer.call("POST", f"/v1/aso/content/{hub}/publish", json={})
@@ -190,6 +194,8 @@ class Demonstration:
             found = self._wait(self._opportunities, "the scan found no opportunity", seconds=90)
             tell(f"{len(found)} opportunities on the first page")
         self._console.print(_opportunity_table(found))
+        for item in found[:3]:
+            self._console.print(f"  {item['keyword']}: {item['recommendation']}")
 
     def _opportunities(self) -> list[dict[str, Any]]:
         parameters = {"status": "new", "limit": "20"}
@@ -234,29 +240,22 @@ class Demonstration:
 
 
 def _opportunity_table(opportunities: list[dict[str, Any]]) -> Table:
-    table = Table(title="Opportunities by expected gain")
-    for column, justify in (
-        ("type", "left"),
-        ("keyword", "left"),
-        ("rank", "right"),
-        ("reach", "right"),
-        ("demand", "right"),
-        ("gain/month", "right"),
-        ("confidence", "right"),
-        ("recommendation", "left"),
-    ):
-        table.add_column(column, justify="right" if justify == "right" else "left", overflow="fold")
+    table = Table(title="Opportunities by expected gain", title_justify="left")
+    for column in ("keyword", "type"):
+        table.add_column(column)
+    for column in ("rank", "aim", "demand a month", "gain a month", "confidence"):
+        table.add_column(column, justify="right")
     for item in opportunities:
-        demand = item["search_volume"] if item["demand_basis"] == "search_volume" else item["observed_impressions"]
+        searched = item["demand_basis"] == "search_volume"
+        demand = f"{item['search_volume']} searches" if searched else f"{item['observed_impressions']} seen"
         table.add_row(
-            item["opportunity_type"],
             item["keyword"],
+            item["opportunity_type"].replace("_", " "),
             str(item["current_ranking"]),
             str(item["reachable_ranking"]),
-            f"{demand} {'searches' if item['demand_basis'] == 'search_volume' else 'seen'}",
-            f"{item['expected_gain']:.1f}",
+            demand,
+            f"{item['expected_gain']:.0f} visits",
             f"{item['confidence_score']:.2f}",
-            item["recommendation"],
         )
     return table
 
@@ -273,8 +272,10 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demonstration; return 0 if every step did what it says."""
     options = _arguments(arguments)
-    console = Console()
-    with LocalCloud(port=options.port) as cloud:
+    console = Console(highlight=False)
+    cloud = LocalCloud(port=options.port, schedules=not options.once, tell=lambda step: console.print(f"  {step}"))
+    with cloud:
+        console.print(f"[green]done[/green] Starting the platform: {cloud.url} [dim]({cloud.ready_after:.1f} s)[/dim]")
         demonstration = Demonstration(cloud, console)
         try:
             demonstration.run(options.search_console, options.metrics)
