@@ -241,10 +241,10 @@ class Demonstration:
 
 def _opportunity_table(opportunities: list[dict[str, Any]]) -> Table:
     table = Table(title="Opportunities by expected gain", title_justify="left")
-    for column in ("keyword", "type"):
-        table.add_column(column)
-    for column in ("rank", "aim", "demand a month", "gain a month", "confidence"):
-        table.add_column(column, justify="right")
+    table.add_column("keyword", min_width=16)
+    table.add_column("type", no_wrap=True)
+    for column in ("rank", "aim", "demand", "gain a month", "trust"):
+        table.add_column(column, justify="right", no_wrap=True)
     for item in opportunities:
         searched = item["demand_basis"] == "search_volume"
         demand = f"{item['search_volume']} searches" if searched else f"{item['observed_impressions']} seen"
@@ -272,7 +272,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demonstration; return 0 if every step did what it says."""
     options = _arguments(arguments)
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
     cloud = LocalCloud(port=options.port, schedules=not options.once, tell=lambda step: console.print(f"  {step}"))
     with cloud:
         console.print(f"[green]done[/green] Starting the platform: {cloud.url} [dim]({cloud.ready_after:.1f} s)[/dim]")
@@ -282,12 +282,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except (StepFailed, requests.RequestException) as error:
             console.print(f"[red]failed[/red] {error}")
             return 1
-        console.print(
-            f"\nAPI        {cloud.url}/v1/docs\nControl    {cloud.url}/_local\nKey        {demonstration.key}"
-        )
-        console.print(
-            f"Try        curl -H 'Authorization: Bearer {demonstration.key}' {cloud.url}/v1/aso/opportunities"
-        )
+        for label, value in (
+            ("Operations", f"{cloud.url}/v1/docs"),
+            ("Local cloud", f"{cloud.url}/_local"),
+            ("Operator's key", cloud.operator_key),
+            (f"Key of {TENANT}", demonstration.key),
+            ("Try", f"curl -H 'Authorization: Bearer {demonstration.key}' {cloud.url}/v1/aso/opportunities"),
+        ):
+            console.print(f"{label:<15} {value}", soft_wrap=True)
         if not options.once:
             console.print("Press Ctrl-C to stop.")
             signal.sigwait({signal.SIGINT, signal.SIGTERM})
