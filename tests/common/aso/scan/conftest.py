@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -16,10 +16,12 @@ from google.cloud import bigquery
 from common.aso.keywords import new_keyword
 from common.aso.models import Keyword, Opportunity
 from common.clients.bigquery import bigquery_client
+from common.clients.firestore import firestore_client
 from common.clients.registry import Clients
 from common.context import Context, Deadline, Principal
 from common.model import Model
 from common.registry import entities
+from common.technical import MARKS
 from common.warehouse.provision import provision_tenant
 from common.warehouse.tables import declared_columns, relations
 
@@ -85,14 +87,25 @@ class Warehouse:
         self.put("opportunity", values)
 
 
-@pytest.fixture
-def tenant(clients: Clients) -> Iterator[Context]:
-    """A tenant of its own for each test, with its data set."""
+@pytest.fixture(scope="module")
+def _provisioned(clients: Clients) -> str:
+    """The tenant of a module: provisioning a data set takes longer than most tests."""
     context = context_for(clients, f"scan_{next(NUMBERS)}")
     provision_tenant(context, context.tenant_id)
-    yield context
-    dataset = f"{clients.settings.project}.aso_tenant_{context.tenant_id}"
-    clients.get(bigquery_client).delete_dataset(dataset, delete_contents=True, not_found_ok=True)
+    return context.tenant_id
+
+
+@pytest.fixture
+def tenant(clients: Clients, _provisioned: str) -> Context:
+    """A tenant without documents and rows."""
+    context = context_for(clients, _provisioned)
+    client = clients.get(firestore_client)
+    for collection in ("keywords", "opportunities", MARKS.path):
+        for document in client.collection(collection).list_documents():
+            document.delete()
+    for entity in ("keyword", "opportunity"):
+        Warehouse(context).clear(entity)
+    return context
 
 
 @pytest.fixture
