@@ -6,6 +6,7 @@ every user of Redis answers with its way of going without.
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -22,6 +23,10 @@ Result = TypeVar("Result")
 
 PAUSE = 5.0
 """Seconds for which nobody tries after a failure; then one caller does, while the others still go without."""
+
+OF_NO_USE = re.compile(r"\b(OOM|READONLY|LOADING|MISCONF|NOREPLICAS|MASTERDOWN|CLUSTERDOWN|BUSY) ")
+"""Conditions of a server that is there and cannot serve: full, a replica in a failover, starting. Sought in the text
+because an error within a script comes without a class of its own."""
 
 NEVER = float("-inf")
 
@@ -93,8 +98,9 @@ def with_redis(clients: Clients, use: Callable[[redis.Redis], Result], *, insist
     except (redis.ConnectionError, redis.TimeoutError) as error:
         outage.began()
         raise RedisDown(f"Redis does not answer: {error}") from error
-    except (redis.ReadOnlyError, redis.OutOfMemoryError) as error:
-        # A replica in the middle of a failover, or full: there, but of no use for this.
+    except redis.ResponseError as error:
+        if not OF_NO_USE.search(str(error)) and not isinstance(error, redis.ReadOnlyError | redis.OutOfMemoryError):
+            raise
         raise RedisDown(f"Redis refuses: {error}") from error
     outage.ended()
     return result

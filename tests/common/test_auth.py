@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -423,3 +425,8 @@ def test_the_tenant_is_the_credentials() -> None:
         with pytest.raises(Forbidden) as refusal:
             resolve_tenant(principal, requested)
         assert refusal.value.code == "tenant_mismatch"
+
+
+def test_keys_do_not_pay_for_the_library_of_id_tokens() -> None:
+    script = "import sys, common.auth; sys.exit('firebase_admin' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
