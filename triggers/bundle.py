@@ -102,13 +102,18 @@ def zip_bytes(files: Mapping[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def build_bundles(root: Path = ROOT, plans: Sequence[Plan] | None = None) -> dict[str, Any]:
+def build_bundles(root: Path = ROOT, out: Path | None = None, *, plans: Sequence[Plan] | None = None) -> dict[str, Any]:
     """Write the bundles that changed, drop those that nobody names any more, and return ``bundles.json``.
+
+    Args:
+        root: The repository.
+        out: Folder to write into; ``build`` of the repository unless given.
+        plans: What goes into the bundles, where it is already known.
 
     Raises:
         DeclarationError: See ``plan_bundles``.
     """
-    out = root / "build"
+    out = out or root / "build"
     folder, cache_file = out / "bundles", out / "bundles.cache.json"
     folder.mkdir(parents=True, exist_ok=True)
     cache: dict[str, Any] = json.loads(cache_file.read_text(encoding="utf-8")) if cache_file.exists() else {}
@@ -157,7 +162,7 @@ def main() -> int:
     try:
         lock = Lock(ROOT)
         plans = plan_bundles(ROOT, lock)
-        bundles = build_bundles(ROOT, plans)
+        bundles = build_bundles(plans=plans)
     except DeclarationError as error:
         sys.stderr.write(f"{error}\n")
         return 1
