@@ -264,7 +264,7 @@ class LocalCloud:
             functions=self.functions,
             project=self.project,
             firestore=emulators.firestore,
-            port=emulators.trigger_port,
+            events=emulators.events,
             dispatcher=self.dispatcher,
             addresses=addresses,
             retry_scale=self._scale,

@@ -7,21 +7,17 @@ retried for 24 hours, never for a write without effect.
 
 from __future__ import annotations
 
-import base64
 import json
-import threading
 import urllib.parse
 import urllib.request
 from collections.abc import Mapping
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from google.events.cloud.firestore_v1.types import DocumentEventData
 
 from triggers.local.deliveries import Call, Delivery, Dispatcher, Policy
+from triggers.local.document_events import DocumentEvents
 from triggers.local.functions import Document, LocalFunction, declared
 from triggers.local.identity import Addresses
-from triggers.local.processes import LOOPBACK
 
 DAY = 86_400.0
 POLICY = Policy(minimum=10, maximum=600, lifetime=DAY)
@@ -42,30 +38,6 @@ def production_headers(headers: Mapping[str, str]) -> dict[str, str]:
     return {**found, "content-type": "application/protobuf", "user-agent": "APIs-Google"}
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-    gateway: DocumentGateway
-
-
-class _Receiver(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: _Server
-
-    def do_POST(self) -> None:
-        """Take one event of the emulator."""
-        body = self.rfile.read(int(self.headers.get("content-length") or 0))
-        parts = urllib.parse.unquote(self.path).strip("/").split("/")
-        # functions/projects/<project>/triggers/<function>
-        self.server.gateway.accept(parts[2], parts[-1], dict(self.headers.items()), base64.b64decode(body))
-        self.send_response(HTTPStatus.ACCEPTED)
-        self.send_header("content-length", "0")
-        self.end_headers()
-
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Stay silent: the dispatcher remembers every delivery."""
-
-
 class DocumentGateway:
     """Registers the document functions with the emulator and hands its events to the dispatcher."""
 
@@ -75,7 +47,7 @@ class DocumentGateway:
         functions: list[LocalFunction],
         project: str,
         firestore: str,
-        port: int,
+        events: DocumentEvents,
         dispatcher: Dispatcher,
         addresses: Addresses,
         retry_scale: float,
@@ -86,21 +58,18 @@ class DocumentGateway:
         self._dispatcher = dispatcher
         self._addresses = addresses
         self._policy = POLICY.scaled(retry_scale)
-        self._server = _Server((LOOPBACK, port), _Receiver)
-        self._server.gateway = self
-        self._thread = threading.Thread(target=self._server.serve_forever, name="document-events", daemon=True)
+        self._events = events
 
     def start(self) -> None:
         """Listen for events, then have the emulator send them."""
-        self._thread.start()
+        self._events.connect(self._project, self.accept)
         for name, declaration in self._functions.items():
             self._dispatcher.lane(name, concurrency=min(32, declaration.concurrency * declaration.max_instances))
             self._register(name, declaration)
 
     def stop(self) -> None:
         """Stop listening."""
-        self._server.shutdown()
-        self._server.server_close()
+        self._events.disconnect(self._project)
 
     def _register(self, name: str, declaration: Document) -> None:
         match = "PATH_PATTERN" if "{" in declaration.path else "EXACT"
@@ -118,10 +87,10 @@ class DocumentGateway:
         with urllib.request.urlopen(request, timeout=10):
             pass
 
-    def accept(self, project: str, name: str, headers: Mapping[str, str], body: bytes) -> None:
-        """Queue one event of the emulator, unless it is another project's or without effect."""
+    def accept(self, name: str, headers: Mapping[str, str], body: bytes) -> None:
+        """Queue one event of the emulator, unless it is without effect."""
         declaration = self._functions.get(name)
-        if project != self._project or declaration is None or is_without_effect(body):
+        if declaration is None or is_without_effect(body):
             return
         fixed = production_headers(headers)
 

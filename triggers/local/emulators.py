@@ -14,6 +14,7 @@ from typing import Self
 import redis
 
 from triggers.local import jars
+from triggers.local.document_events import DocumentEvents
 from triggers.local.environment import emulators_environment, local_home
 from triggers.local.processes import LOOPBACK, ProcessTable, Service, accepts, free_port
 
@@ -43,7 +44,7 @@ class Emulators:
     Attributes:
         table: The process table that keeps them from outliving the supervisor.
         services: Every service by name: ``firestore``, ``pubsub``, ``bigquery``, ``redis``, ``storage``.
-        trigger_port: Port that the Firestore emulator posts document events to.
+        events: Takes what the Firestore emulator posts and hands it to each project's gateway.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class Emulators:
         self.folder = folder
         self._keep = keep
         self._environment = emulators_environment(tell)
-        self.trigger_port = free_port()
+        self.events = DocumentEvents()
         self.services = {
             service.name: service
             for service in (self._bigquery(), self._firestore(), self._pubsub(), self._storage(), self._redis())
@@ -100,7 +101,7 @@ class Emulators:
         main = "com.google.cloud.datastore.emulator.firestore.CloudFirestore"
         command = [jars.java(), HEAP["firestore"], *JAVA_OPTIONS, "-cp", str(jar), main]
         command += ["--host", LOOPBACK, "--port", str(port), "--websocket_port", str(free_port())]
-        command += ["--functions_emulator", f"{LOOPBACK}:{self.trigger_port}"]
+        command += ["--functions_emulator", f"{LOOPBACK}:{self.events.port}"]
         return self._service("firestore", command, port, lambda: _answers(f"http://{LOOPBACK}:{port}/"))
 
     def _pubsub(self) -> Service:
@@ -172,6 +173,7 @@ class Emulators:
 
     def launch(self) -> None:
         """Start every service without waiting; the slowest to boot goes first."""
+        self.events.start()
         for service in self.services.values():
             service.launch()
 
@@ -187,6 +189,7 @@ class Emulators:
 
     def stop(self) -> None:
         """End every service."""
+        self.events.stop()
         for service in self.services.values():
             service.stop()
 

@@ -81,10 +81,12 @@ class MessageGateway:
 
     def create(self) -> None:
         """Create what the manifest asks for, where it does not exist yet."""
-        for topic in topics(self._functions, self._domains):
-            self._once(self._publisher.create_topic, name=self._topic(topic))
-        for subscription in subscriptions(self._functions):
-            self._create_subscription(subscription)
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(self._create_topic, topics(self._functions, self._domains)))
+            list(pool.map(self._create_subscription, subscriptions(self._functions)))
+
+    def _create_topic(self, topic: str) -> None:
+        self._once(self._publisher.create_topic, name=self._topic(topic))
 
     def _create_subscription(self, subscription: Subscription) -> None:
         retry = subscription.declaration.retry
