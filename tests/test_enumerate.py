@@ -86,8 +86,9 @@ def _is_called(entry: dict[str, Any], calls: frozenset[tuple[str, str]]) -> bool
 def mentions() -> tuple[frozenset[str], frozenset[str], frozenset[tuple[str, str]]]:
     """Return what the tests mention: strings, imported functions, and routes with the method they are called by.
 
-    A call is ``anything.post("/v1/...")`` or ``anything("POST", "/v1/...")``. Parts of an f-string that are known only
-    when it runs count as one segment.
+    A call is ``anything.post("/v1/...")``, ``anything("POST", "/v1/...")`` or the tuple ``("POST", "/v1/...")`` of a
+    parametrised test. Variables that hold a string are followed; parts of an f-string that are known only when it runs
+    count as one segment.
     """
     found = Mentions()
     for file in sorted((ROOT / "tests").rglob("*.py")):
@@ -107,15 +108,11 @@ class Mentions:
 
     def read(self, tree: ast.Module) -> None:
         """Collect from one file."""
-        self._constants = {
-            target.id: node.value.value
-            for node in tree.body
-            if isinstance(node, ast.Assign)
-            and isinstance(node.value, ast.Constant)
-            and isinstance(node.value.value, str)
-            for target in node.targets
-            if isinstance(target, ast.Name)
-        }
+        self._constants = {}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant | ast.JoinedStr):
+                text = self._text(node.value)
+                self._constants.update((target.id, text) for target in node.targets if isinstance(target, ast.Name))
         for node in ast.walk(tree):
             self._collect(node)
 
@@ -130,6 +127,9 @@ class Mentions:
             texts = [self._text(argument) for argument in node.args]
             if isinstance(node.func, ast.Attribute) and texts:
                 self.calls.add((node.func.attr.upper(), texts[0]))
+            self.calls.update((first.upper(), second) for first, second in itertools.pairwise(texts))
+        elif isinstance(node, ast.Tuple):
+            texts = [self._text(element) for element in node.elts]
             self.calls.update((first.upper(), second) for first, second in itertools.pairwise(texts))
 
     def _text(self, node: ast.expr) -> str:
