@@ -56,7 +56,8 @@ class Collection(Generic[EntityModel]):
             ValueError: The context has no tenant.
             NotFound: No document can have this id (it would be another path).
         """
-        if not document_id or "/" in document_id or document_id in {".", ".."} or len(document_id.encode()) > 1500:
+        reserved = document_id in {".", ".."} or (document_id.startswith("__") and document_id.endswith("__"))
+        if not document_id or "/" in document_id or reserved or len(document_id.encode()) > 1500:
             raise self.missing(document_id)
         return f"{self._parent()}/{document_id}"
 

@@ -36,16 +36,16 @@ def _opening(*phrases: str) -> re.Pattern[str]:
 
 TRANSACTIONAL = _words(
     *("buy", "purchase", "price", "prices", "pricing", "cheap", "coupon", "discount", "promo code", "for sale"),
-    *("order online", "near me", "free trial", "sign up", "subscribe", "download", "hire", "book online", "quote"),
+    *("order online", "near me", "free trial", "sign up", "subscribe", "download", "hire", "book online"),
     *("kaufen", "bestellen", "preis", "preise", "gunstig", "rabatt", "gutschein", "herunterladen", "kostenlos testen"),
     *("acheter", "commander", "prix", "pas cher", "code promo", "telecharger", "devis"),
     *("comprar", "precio", "precios", "barato", "descuento", "descargar", "preco", "desconto", "baixar"),
     *("comprare", "acquistare", "prezzo", "prezzi", "sconto", "scaricare"),
 )
 COMMERCIAL = _words(
-    *("best", "review", "reviews", "vs", "versus", "compare", "comparison", "alternative", "alternatives", "top 10"),
+    *("best", "review", "reviews", "vs", "versus", "compare", "comparison", "alternative to", "alternatives", "top 10"),
     *("top rated", "rating", "ratings", "beste", "bester", "bestes", "vergleich", "testsieger", "erfahrungen"),
-    *("meilleur", "meilleure", "meilleurs", "meilleures", "comparatif", "avis"),
+    *("meilleur", "meilleure", "meilleurs", "meilleures", "comparatif", "avis sur"),
     *(
         "mejor",
         "mejores",
@@ -67,7 +67,7 @@ INFORMATIONAL = _words(
 QUESTION = _opening(
     *("how", "what", "why", "when", "where", "who", "which", "can", "does", "is", "are"),
     *("wie", "was", "warum", "wann", "welche", "welcher", "comment", "pourquoi", "quand", "qu'est-ce", "c'est quoi"),
-    *("como", "que es", "por que", "cuando", "cual", "o que", "quando", "qual", "come", "cosa", "cos'e", "perche"),
+    *("como", "que es", "por que", "cuando", "cual", "o que", "quando", "qual", "come si", "cosa", "cos'e", "perche"),
 )
 
 

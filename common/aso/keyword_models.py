@@ -17,7 +17,7 @@ from common.aso.models import (
     Priority,
 )
 from common.aso.normalize import normalized_keyword
-from common.aso.rows import Unjudged
+from common.aso.unjudged import Unjudged
 from common.model import Model, Timestamp
 
 ROWS = 500

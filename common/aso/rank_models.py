@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from common.aso.models import Day, Device, Identifier, KeywordText, Locale, RankStateName
 from common.aso.normalize import normalized_keyword
-from common.aso.rows import Unjudged
+from common.aso.unjudged import Unjudged
 from common.model import Model, Timestamp
 
 ROWS = 500

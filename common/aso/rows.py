@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Generic, Literal, TypeVar
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, core_schema
+from pydantic import ValidationError
 
 from common.answers import RowProblem, RowResult, RowResults
 from common.context import Context
@@ -24,25 +22,6 @@ Outcome = Literal["created", "updated", "unchanged"]
 STATUS: Mapping[Outcome, int] = {"created": 201, "updated": 200, "unchanged": 200}
 
 _CODES = {"extra_forbidden": "unknown_field", "missing": "required", "value_error": "invalid_value"}
-
-
-class Unjudged(Generic[Row]):
-    """Marks a row that the body's model lets pass as it is, described to callers by the schema of ``model``.
-
-    Args:
-        model: The model that the operation will hold each row against.
-    """
-
-    def __init__(self, model: type[Row]) -> None:
-        self._model = model
-
-    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """Take anything."""
-        return core_schema.any_schema()
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """Describe the model."""
-        return handler(self._model.__pydantic_core_schema__)
 
 
 class Batch(Generic[Row, Value]):
