@@ -33,7 +33,7 @@ def is_secret(name: str) -> bool:
 def masked(value: Any) -> Any:
     """Return a value with everything secret in it replaced, by the names of its fields."""
     if isinstance(value, Mapping):
-        return {name: MASK if is_secret(str(name)) else masked(inner) for name, inner in value.items()}
+        return {name: _shown(str(name), inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
         return [masked(inner) for inner in value]
     return value
@@ -42,11 +42,15 @@ def masked(value: Any) -> Any:
 def mask_secrets(_logger: Any, _method: str, event: Event) -> Event:
     """Mask secrets (a structlog processor)."""
     for name, value in event.items():
-        if is_secret(name):
-            event[name] = MASK
-        elif isinstance(value, Mapping | list | tuple):
-            event[name] = masked(value)
+        event[name] = _shown(name, value)
     return event
+
+
+def _shown(name: str, value: Any) -> Any:
+    """Mask by name, except numbers: ``input_tokens`` counts something, and no secret of ours is a number."""
+    if is_secret(name) and not isinstance(value, int | float | None):
+        return MASK
+    return masked(value)
 
 
 def cloud_fields(_logger: Any, method: str, event: Event) -> Event:

@@ -22,6 +22,7 @@ _TRANSIENT = {
     ("google.api_core.exceptions", "Aborted"),
     ("google.api_core.exceptions", "InternalServerError"),
     ("google.api_core.exceptions", "Cancelled"),
+    ("google.api_core.exceptions", "Unknown"),
     ("google.auth.exceptions", "TransportError"),
     ("redis.exceptions", "ConnectionError"),
     ("redis.exceptions", "TimeoutError"),
