@@ -4,10 +4,12 @@ Two ways lead here. A message that failed as often as its subscription allows go
 topic, whose only consumer stores it (``store``). A delivery that can never be processed is set aside at once
 (``set_aside``), so that it does not block the others.
 
-A replay sends a message to its topic again with the attribute ``replay_for``: every subscription filters
+A replay sends a domain event to its topic again with the attribute ``replay_for``: every subscription filters
 ``NOT attributes:replay_for OR attributes.replay_for = "<function>"``, so only the function that failed gets it again.
-Any other delivery (a document change, a task, a run of a schedule) is posted to the function again by Cloud Tasks, with
-its headers and bytes. Consumers tolerate duplicates, so a replay of something that was processed after all is harmless.
+Any other delivery (a message that is no event, a document change, a task, a run of a schedule) is posted to the
+function again by Cloud Tasks: an unwrapped push passes attributes as headers, and HTTP servers drop names with an
+underscore, so the attributes that filters look at cannot be restored. Consumers tolerate duplicates, so a replay of
+something that was processed after all is harmless.
 """
 
 from __future__ import annotations
@@ -124,6 +126,7 @@ class _Found:
     """What is known of a delivery that failed now.
 
     Attributes:
+        event: Whether it is a domain event, which says itself where it came from.
         raw: Whether ``data`` and ``attributes`` are the body and the headers of the request, not of the message in it.
     """
 
@@ -135,6 +138,7 @@ class _Found:
     subscription: str = ""
     ordering_key: str = ""
     attempts: int = 1
+    event: bool = False
     raw: bool = True
 
 
@@ -174,6 +178,16 @@ def _recognised(headers: Mapping[str, str], data: bytes) -> _Found:
     """Return what kind of delivery a request was, with an id that is equal for every delivery of it."""
     if "ce-id" in headers and "firestore" in headers.get("ce-type", ""):
         return _Found(kind="document", message_id=headers["ce-id"], data=data, attributes=headers)
+    if METADATA + "message-id" in headers:
+        sent = {name: value for name, value in headers.items() if _repeated(name) and not name.startswith(METADATA)}
+        found = _message(data, _named(sent), headers[METADATA + "message-id"])
+        return replace(
+            found,
+            attributes=found.attributes if found.event else headers,
+            raw=not found.event,
+            subscription=headers.get(METADATA + "subscription-name", "").rpartition("/")[2],
+            ordering_key=headers.get(METADATA + "ordering-key", ""),
+        )
     if "x-cloudtasks-taskname" in headers:
         retries = headers.get("x-cloudtasks-taskretrycount", "")
         attempts = 1 + (int(retries) if retries.isdecimal() else 0)
@@ -182,16 +196,6 @@ def _recognised(headers: Mapping[str, str], data: bytes) -> _Found:
     if "x-cloudscheduler-jobname" in headers or "x-cloudscheduler" in headers:
         run = headers.get("x-cloudscheduler-jobname", ""), headers.get("x-cloudscheduler-scheduletime", "")
         return _Found(kind="schedule", message_id="@".join(run), data=data, attributes=headers)
-    if METADATA + "message-id" in headers:
-        sent = {name: value for name, value in headers.items() if _repeated(name) and not name.startswith(METADATA)}
-        found = _message(data, _named(sent), headers[METADATA + "message-id"])
-        return replace(
-            found,
-            attributes=headers if found.topic is None else found.attributes,
-            raw=found.topic is None,
-            subscription=headers.get(METADATA + "subscription-name", "").rpartition("/")[2],
-            ordering_key=headers.get(METADATA + "ordering-key", ""),
-        )
     return _pushed(headers, data)
 
 
@@ -217,13 +221,13 @@ def _message(data: bytes, attributes: Mapping[str, str], message_id: str) -> _Fo
     event = _event(data)
     attributes = {**attributes, **event}
     service = event.get("source_service")
-    topic = attributes.get(SOURCE_TOPIC)
     return _Found(
         kind="message",
         message_id=event.get("event_id", message_id),
         data=data,
         attributes=attributes,
-        topic=topic or (f"{service}-events" if service else None),
+        topic=f"{service}-events" if service else attributes.get(SOURCE_TOPIC),
+        event="event_type" in event and service is not None,
         raw=False,
     )
 
@@ -232,9 +236,10 @@ def _event(data: bytes) -> dict[str, str]:
     """Return what the envelope of a domain event says of itself; nothing for other messages."""
     try:
         envelope = json.loads(data)
-        names = ("event_type", "event_id", "tenant_id", "source_service")
-        return {name: envelope[name] for name in names if isinstance(envelope.get(name), str)}
-    except (ValueError, AttributeError, RecursionError):
+        said = {**envelope, "entity": (envelope.get("payload") or {}).get("entity")}
+        names = ("event_type", "event_id", "tenant_id", "source_service", "schema_version", "entity")
+        return {name: str(said[name]) for name in names if isinstance(said.get(name), str | int)}
+    except (ValueError, TypeError, AttributeError, RecursionError):
         return {}
 
 
@@ -252,42 +257,53 @@ def _repeated(header: str) -> bool:
 
 
 def _keep(context: Context, function: str, found: _Found, code: str, reason: str) -> str:
-    letter_id = found.attributes.get(REPLAY_OF) or found.attributes.get(DEAD_LETTER.lower()) or ""
-    if not LETTER_ID.fullmatch(letter_id):
-        letter_id = digest(function, found.message_id)
+    replayed = found.attributes.get(REPLAY_OF) or found.attributes.get(DEAD_LETTER.lower()) or ""
+    letter_id = replayed if LETTER_ID.fullmatch(replayed) else digest(function, found.message_id)
     inline = len(found.data) <= MAX_INLINE
     if not inline:
-        platform = _platform(context)
-        bucket = context.clients.settings.report_bucket
-        objects.write(platform, bucket, _object(letter_id), found.data, "application/octet-stream")
+        _keep_apart(_platform(context), letter_id, found.data)
     now = datetime.now(UTC)
-    latest = {
+    delivery: dict[str, Any] = {
         "kind": found.kind,
         "function": function,
-        "status": "pending",
-        "code": code,
-        "reason": reason[:2000],
         "message_id": found.message_id,
         "tenant_id": found.attributes.get("tenant_id"),
         "topic": found.topic,
         "subscription": found.subscription or None,
+        "event": found.event,
         "raw": found.raw,
         "ordering_key": found.ordering_key,
         "attributes": _bounded_attributes(found.attributes),
         "data": found.data if inline else None,
         "size": len(found.data),
+        "attempts": found.attempts,
+        "failures": 0,
+        "replays": 0,
+        "first_at": now,
+    }
+    failure = {
+        "status": "pending",
+        "code": code,
+        "reason": reason[:2000],
         "last_at": now,
         "expires_at": now + KEPT_FOR,
     }
 
     def change(before: dict[str, Any] | None) -> tuple[dict[str, Any], None]:
-        if before is None:
-            return {**latest, "attempts": found.attempts, "failures": 1, "first_at": now, "replays": 0}, None
-        attempts = max(before["attempts"], found.attempts)
-        return {**before, **latest, "attempts": attempts, "failures": before["failures"] + 1}, None
+        # A failed replay arrives by another way; what is known of the delivery itself is what came first.
+        known = delivery if before is None else before
+        attempts = max(known["attempts"], found.attempts)
+        return {**known, **failure, "attempts": attempts, "failures": known["failures"] + 1}, None
 
     changed(context, _path(letter_id), change)
     return letter_id
+
+
+def _keep_apart(context: Context, letter_id: str, data: bytes) -> None:
+    """Keep bytes in Cloud Storage, unless those of an earlier failure are there."""
+    bucket = context.clients.settings.report_bucket
+    if not objects.exists(context, bucket, _object(letter_id)):
+        objects.write(context, bucket, _object(letter_id), data, "application/octet-stream")
 
 
 def _bounded_attributes(attributes: Mapping[str, str]) -> dict[str, str]:
@@ -410,7 +426,7 @@ def replay(context: Context, letter_id: str) -> DeadLetter:
         data = objects.read(_platform(context), context.clients.settings.report_bucket, _object(letter_id))
     if data is None:
         raise Conflict("not_replayable", "The bytes of this dead letter are gone.")
-    if fields["kind"] == "message" and fields["topic"]:
+    if fields["event"]:
         attributes = {**fields["attributes"], REPLAY_FOR: fields["function"], REPLAY_OF: letter_id}
         timeout = context.deadline.timeout(10, "pubsub")
         publish(context.clients, fields["topic"], data, attributes, fields["ordering_key"], timeout=timeout)
@@ -421,9 +437,10 @@ def replay(context: Context, letter_id: str) -> DeadLetter:
         _post(context, letter_id, fields, body, {"content-type": "application/json"})
 
     def mark(before: dict[str, Any] | None) -> tuple[dict[str, Any], dict[str, Any]]:
-        now = datetime.now(UTC)
-        after = {**(before or fields), "status": "replayed", "replayed_at": now}
+        after = {**(before or fields), "replayed_at": datetime.now(UTC)}
         after["replays"] = after["replays"] + 1
+        if after["failures"] == fields["failures"]:  # or else the replay has failed already
+            after["status"] = "replayed"
         return after, after
 
     return _letter(letter_id, changed(context, _path(letter_id), mark))

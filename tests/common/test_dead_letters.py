@@ -25,6 +25,7 @@ from common.context import PLATFORM_TENANT, Context
 from common.dead_letters import MAX_INLINE, QUEUE, DeadLetterQuery, ReplayRequest, ReplayTask
 from common.deliveries import MessageDelivery
 from common.errors import BadRequest, Conflict, NotFound
+from common.tasks import post_later
 from common.technical import DEAD_LETTERS
 from tests.common.queues import make_queues, tasks_of
 from tests.common.things import context_of
@@ -136,7 +137,23 @@ def test_a_message_is_replayed_to_its_topic_for_the_function_that_failed(
     assert dead_letters.store(context, failed_again) == letter_id, "a replay that fails is the same dead letter"
     [letter] = listed(context, function=function, status="pending")
     assert (letter.replays, letter.failures) == (1, 2)
+    assert fields_of(context, letter_id)["data"] == data, "what came first is kept"
     assert dead_letters.replay(context, letter_id).replays == 2
+
+
+def test_a_replay_that_fails_before_it_is_noted_stays_pending(
+    context: Context, function: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delivery = MessageDelivery(data=b"x", attributes={"ce-id": "1", "ce-type": "firestore"}, message_id="")
+    letter_id = dead_letters.set_aside(context, delivery, "c", "r")
+
+    def fails_at_once(*arguments: Any, **named: Any) -> str:
+        dead_letters.set_aside(context, delivery, "c", "again")
+        return post_later(*arguments, **named)
+
+    monkeypatch.setattr(dead_letters, "post_later", fails_at_once)
+    letter = dead_letters.replay(context, letter_id)
+    assert (letter.status, letter.replays, letter.failures) == ("pending", 1, 2)
 
 
 HEADERS = {"content-type": "application/protobuf", "authorization": "Bearer x", "host": "h", "user-agent": "u"}
