@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from common.aso.models import Day
 from common.model import Model
@@ -12,8 +12,6 @@ from common.model import Model
 
 class ImportQuery(Model):
     """How to read the file."""
-
-    model_config = ConfigDict(populate_by_name=True)
 
     format: Literal["auto", "search_console", "csv"] = Field(
         default="auto",
