@@ -6,7 +6,6 @@ functions wrongly without saying so. ``guarded`` wraps a client so that tests me
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -169,11 +168,6 @@ def guarded(client: bigquery.Client) -> Iterator[bigquery.Client]:
     insert: Callable[..., Any] = client.insert_rows_json
     get_table: Callable[..., Any] = client.get_table
 
-    @functools.cache
-    def schema_of(table: str) -> Sequence[bigquery.SchemaField]:
-        schema: Sequence[bigquery.SchemaField] = get_table(table).schema
-        return schema
-
     def checked_query(sql: str, job_config: Any = None, **options: Any) -> Any:
         parameters = [] if job_config is None else [each.name for each in job_config.query_parameters]
         check_statement(sql, parameters)
@@ -182,8 +176,9 @@ def guarded(client: bigquery.Client) -> Iterator[bigquery.Client]:
     def checked_insert(table: str, rows: Sequence[Mapping[str, Any]], **options: Any) -> Any:
         if len(rows) > 50_000:
             raise GuardError(f"{len(rows)} rows in one request")
+        schema: Sequence[bigquery.SchemaField] = get_table(table).schema
         for row in rows:
-            check_row(schema_of(table), row)
+            check_row(schema, row)
         return insert(table, rows, **options)
 
     client.query = checked_query

@@ -44,7 +44,7 @@ def event(
         payload=Change(
             entity=entity,
             document=path,
-            document_id=data[key],
+            document_id=str(data[key]),
             operation=operation,
             sequence=FIRST + sequence,
             data=dict(data),

@@ -1,0 +1,141 @@
+"""No row is left without a pending mark or a running claim, in any interleaving of appending, working and crashing."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from common.clients.registry import Clients
+from common.warehouse import marks
+from common.warehouse.marks import LEASE, claim, claimed, due, finish, finished, is_pending, marked, set_marks
+from tests.common.warehouse.conftest import context_for
+
+START = datetime(2026, 9, 1, tzinfo=UTC)
+
+
+class Marks(RuleBasedStateMachine):
+    """Each rule is one step of the protocol; between any two, anybody else may take one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = START
+        self.fields: dict[str, Any] | None = None
+        self.rows = 0
+        self.unmarked: set[int] = set()  # appended, not acknowledged: delivered again after a crash
+        self.looked: dict[int, set[int]] = {}  # writer -> rows appended before it found the mark not pending
+        self.workers: dict[int, tuple[datetime, int]] = {}  # worker -> its claim and the rows it has read
+        self.merged = 0
+        self.next = 0
+
+    @rule()
+    def append(self) -> None:
+        self.rows += 1
+        self.unmarked.add(self.rows)
+
+    @rule()
+    def look(self) -> None:
+        rows, self.unmarked = self.unmarked, set()
+        if rows and not is_pending(self.fields):
+            self.next += 1
+            self.looked[self.next] = rows
+
+    @rule(data=st.data())
+    def write(self, data: st.DataObject) -> None:
+        if self.looked:
+            del self.looked[data.draw(st.sampled_from(sorted(self.looked)))]
+            self.fields = {**(self.fields or {}), **marked("merge", "demo", "keyword", self.now)}
+
+    @rule()
+    def take(self) -> None:
+        taken = claimed(self.fields, self.now)
+        if taken is not None:
+            self.fields = taken
+            self.next += 1
+            self.workers[self.next] = (self.now, -1)
+
+    @rule(data=st.data())
+    def read(self, data: st.DataObject) -> None:
+        unread = [worker for worker, (_, seen) in self.workers.items() if seen < 0]
+        if unread:
+            worker = data.draw(st.sampled_from(unread))
+            self.workers[worker] = (self.workers[worker][0], self.rows)
+
+    @rule(data=st.data())
+    def finish(self, data: st.DataObject) -> None:
+        ready = [worker for worker, (_, seen) in self.workers.items() if seen >= 0]
+        if ready:
+            since, seen = self.workers.pop(data.draw(st.sampled_from(ready)))
+            self.merged = max(self.merged, seen)
+            self.fields = finished(self.fields, since, {}) or self.fields
+
+    @rule(data=st.data())
+    def crash(self, data: st.DataObject) -> None:
+        if self.workers:
+            del self.workers[data.draw(st.sampled_from(sorted(self.workers)))]
+
+    @rule(data=st.data())
+    def writer_crashes(self, data: st.DataObject) -> None:
+        """Between looking and writing: nothing was acknowledged, so its rows come again."""
+        if self.looked:
+            self.unmarked |= self.looked.pop(data.draw(st.sampled_from(sorted(self.looked))))
+
+    @rule(minutes=st.sampled_from([1, 20, 40]))
+    def wait(self, minutes: int) -> None:
+        self.now += timedelta(minutes=minutes)
+
+    @invariant()
+    def every_acknowledged_row_is_merged_or_due(self) -> None:
+        unfinished = self.unmarked.union(*self.looked.values())
+        if any(row > self.merged and row not in unfinished for row in range(1, self.rows + 1)):
+            assert self.fields is not None
+            assert self.fields["open"], "a row that nobody will merge"
+            assert claimed(self.fields, self.now + LEASE) is not None, "a mark that can never be taken"
+
+
+TestMarks = Marks.TestCase
+TestMarks.settings = hypothesis_settings(max_examples=300, stateful_step_count=40, deadline=None)
+
+
+def test_a_mark_is_written_on_the_transition_only(clients: Clients) -> None:
+    context = context_for(clients, "transitions")
+    set_marks(context, "transitions", [("merge", "keyword"), ("scan", "all")])
+    [mark] = due(context, "merge")
+    set_marks(context, "transitions", [("merge", "keyword")])
+    assert due(context, "merge") == [mark], "the second setting wrote nothing"
+    assert [found.subject for found in due(context, "scan")] == ["all"]
+
+
+def test_a_claim_hides_the_work_until_its_lease_is_over(clients: Clients) -> None:
+    context = context_for(clients, "leases")
+    set_marks(context, "leases", [("purge", "keyword")])
+    taken = claim(context, "purge", "leases", "keyword")
+    assert taken is not None
+    assert claim(context, "purge", "leases", "keyword") is None
+    assert due(context, "purge") == []
+    again = claim(context, "purge", "leases", "keyword", lease=timedelta(0))
+    assert again is not None, "the work crashed and is due again"
+    assert not finish(context, "purge", "leases", "keyword", taken.working_since), "its claim has passed on"
+    assert finish(context, "purge", "leases", "keyword", again.working_since, {"watermark": again.working_since})
+    assert due(context, "purge", lease=timedelta(0)) == []
+    assert marks.state_of(context, "purge", "leases", "keyword") == {"watermark": again.working_since}
+
+
+def test_rows_that_come_during_the_work_make_it_due_again(clients: Clients) -> None:
+    context = context_for(clients, "during")
+    set_marks(context, "during", [("count", "keyword")])
+    taken = claim(context, "count", "during", "keyword")
+    assert taken is not None
+    set_marks(context, "during", [("count", "keyword")])
+    assert due(context, "count") == [], "one at a time"
+    finish(context, "count", "during", "keyword", taken.working_since)
+    assert len(due(context, "count")) == 1
+
+
+@pytest.mark.parametrize("fields", [None, {"open": False, "pending": False}])
+def test_nothing_due_is_not_taken(fields: dict[str, Any] | None) -> None:
+    assert claimed(fields, START) is None
