@@ -22,12 +22,21 @@ from common.clients.registry import Clients
 from common.context import Context, Trace
 from common.errors import BadRequest, PayloadTooLarge
 
+CLOUD_TRACE = re.compile(r"([0-9a-f]{32})/([0-9]{1,20})(?:;o=([0-9]))?")
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 DRAINED = 33_554_432
 """Bytes read of a body nobody wants; Cloud Run takes no larger request over HTTP/1."""
 
 _STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 _BARE_HEADERS = {"CONTENT_TYPE", "CONTENT_LENGTH"}
+
+
+def traceparent_of(cloud_trace: str) -> str | None:
+    """Return the ``traceparent`` that Google's older ``X-Cloud-Trace-Context: TRACE/SPAN;o=OPTIONS`` stands for."""
+    match = CLOUD_TRACE.fullmatch(cloud_trace)
+    if match is None or int(match[2]) >= 1 << 64:
+        return None
+    return f"00-{match[1]}-{int(match[2]):016x}-{'01' if match[3] == '1' else '00'}"
 
 
 class Headers(Mapping[str, str]):
@@ -90,7 +99,10 @@ class Exchange:
         self.method: str = environ["REQUEST_METHOD"]
         given = environ.get("HTTP_X_REQUEST_ID")
         self.request_id: str = given if given and REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
-        self.trace = Trace.continued(environ.get("HTTP_TRACEPARENT"))
+        traceparent = environ.get("HTTP_TRACEPARENT")
+        if traceparent is None and "HTTP_X_CLOUD_TRACE_CONTEXT" in environ:
+            traceparent = traceparent_of(environ["HTTP_X_CLOUD_TRACE_CONTEXT"])
+        self.trace = Trace.continued(traceparent)
 
     @property
     def path(self) -> str:

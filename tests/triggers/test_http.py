@@ -13,6 +13,7 @@ from werkzeug.test import TestResponse
 from common.clients.firestore import firestore_client
 from common.clients.registry import Clients
 from tests.triggers.serving import Function, tenant_key
+from triggers.exchange import traceparent_of
 
 Load = Callable[[str], Function]
 Key = dict[str, str]
@@ -148,6 +149,19 @@ class TestRequestId:
         )
         assert line["logging.googleapis.com/trace_sampled"] is True
         assert line["logging.googleapis.com/spanId"] != "b7ad6b7169203331"
+
+    @pytest.mark.parametrize(
+        ("cloud_trace", "traceparent"),
+        [
+            ("0af7651916cd43dd8448eb211c80319c/255;o=1", "00-0af7651916cd43dd8448eb211c80319c-00000000000000ff-01"),
+            ("0af7651916cd43dd8448eb211c80319c/255", "00-0af7651916cd43dd8448eb211c80319c-00000000000000ff-00"),
+            ("0af7651916cd43dd8448eb211c80319c/99999999999999999999;o=1", None),
+            ("x/1;o=1", None),
+            ("", None),
+        ],
+    )
+    def test_the_trace_header_of_the_platform_is_understood(self, cloud_trace: str, traceparent: str | None) -> None:
+        assert traceparent_of(cloud_trace) == traceparent
 
 
 class TestCrossOrigin:
