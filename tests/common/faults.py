@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from google.api_core import exceptions
 from google.cloud import firestore
 
 from common.clients.firestore import firestore_client
@@ -22,6 +23,7 @@ class FaultyTransport:
         before: Raises or returns before a commit is sent.
         after: Raises or returns when the commit's answer has arrived.
         commits: How many commits were sent.
+        unreachable: Whether every call fails as if there were no route.
     """
 
     def __init__(self, real: Any) -> None:
@@ -29,12 +31,25 @@ class FaultyTransport:
         self.before: Callable[[], None] | None = None
         self.after: Callable[[], None] | None = None
         self.commits = 0
+        self.unreachable = False
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._real, name)
+        real = getattr(self._real, name)
+        if not self.unreachable or not callable(real):
+            return real
+
+        def call(*arguments: Any, retry: Any = None, **named: Any) -> Any:
+            def once() -> Any:
+                raise exceptions.ServiceUnavailable("no route")
+
+            return (retry(once) if retry else once)()
+
+        return call
 
     def commit(self, *arguments: Any, **named: Any) -> Any:
         """Commit, with the faults."""
+        if self.unreachable:
+            raise exceptions.ServiceUnavailable("no route")
         before, self.before = self.before, None
         if before is not None:
             before()

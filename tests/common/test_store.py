@@ -13,11 +13,12 @@ import pytest
 from common.answers import Record
 from common.clients.firestore import firestore_client
 from common.clients.registry import Clients
-from common.context import PLATFORM_TENANT, Context
+from common.context import PLATFORM_TENANT, Context, Deadline
 from common.entity import Entity
-from common.errors import Conflict, NotFound, PreconditionFailed
+from common.errors import Conflict, NotFound, PreconditionFailed, Unavailable
 from common.store import Repository, Work, in_chunks, transact, write_record
 from common.tombstones import tombstone_path
+from tests.common.faults import faulty
 from tests.common.things import HOUSE, PERSON, THING, Colour, House, Part, Person, Thing, context_of, thing
 
 UNKNOWN = datetime(1970, 1, 1, tzinfo=UTC)
@@ -328,3 +329,36 @@ def test_a_lost_update_is_impossible(context: Context) -> None:
         other.join()
     assert Repository(THING, context).get(str(value.thing_id)).value.size == 2
     assert {0, 1} <= set(runs)
+
+
+def test_of_many_that_want_one_unique_value_at_once_one_gets_it(context: Context) -> None:
+    outcomes: list[str] = []
+    start = threading.Barrier(6)
+
+    def one() -> None:
+        start.wait()
+        try:
+            create(context, thing("wanted"))
+            outcomes.append("created")
+        except Conflict as conflict:
+            outcomes.append(conflict.code)
+
+    threads = [threading.Thread(target=one) for _ in range(6)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert sorted(outcomes) == ["created"] + ["name_taken"] * 5
+    assert Repository(THING, context).count([("name", "==", "wanted")]) == 1
+
+
+def test_firestore_being_away_is_said_within_the_deadline(clients: Clients, context: Context) -> None:
+    away, transport = faulty(clients)
+    transport.unreachable = True
+    short = dataclasses.replace(context, clients=away, deadline=Deadline.after(0.5))
+    for call in (lambda: Repository(THING, short).find("x"), lambda: Repository(THING, short).page()):
+        with pytest.raises(Unavailable) as failure:
+            call()
+        assert failure.value.dependency == "firestore"
+    with pytest.raises(Unavailable):
+        write_record(short, lambda work: work.create(THING, thing()))
