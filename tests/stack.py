@@ -18,6 +18,7 @@ from common.settings import Settings
 from triggers.local.cloud import LocalCloud
 from triggers.local.deliveries import Dispatcher
 from triggers.local.emulators import Emulators
+from triggers.local.functions import Http, declared, read_manifest
 from triggers.local.processes import LOOPBACK, ProcessTable, free_port
 from triggers.local.tasks import Queues, TaskServer
 
@@ -201,7 +202,10 @@ class TenantHandle:
     client: Caller
 
 
-ALL_SCOPES = ("aso:read", "aso:write", "jobs:read")
+def all_scopes() -> list[str]:
+    """Return every scope that an operation for tenants asks for."""
+    operations = declared(read_manifest(), Http)
+    return sorted({found.scope for _, found in operations if found.scope and found.tenancy == "tenant"})
 
 
 class Stack:
@@ -242,9 +246,9 @@ class Stack:
         """Run a schedule now, as its button at ``/_local`` does."""
         assert self.post(f"/_local/schedules/{function}/fire").status_code == 202
 
-    def key(self, tenant_id: str, scopes: Sequence[str] = ALL_SCOPES, role: str = "admin") -> TenantHandle:
-        """Make another API key of a tenant."""
-        body = {"name": "test", "scopes": list(scopes), "role": role}
+    def key(self, tenant_id: str, scopes: Sequence[str] | None = None, role: str = "admin") -> TenantHandle:
+        """Make another API key of a tenant, with every scope unless told otherwise."""
+        body = {"name": "test", "scopes": all_scopes() if scopes is None else list(scopes), "role": role}
         made = self.post(f"/v1/tenants/{tenant_id}/api-keys", body)
         assert made.status_code == 201, made.text
         key = made.json()["key"]

@@ -36,6 +36,7 @@ class Jar:
         build: Build number in the name of the component's archive.
         path: Place inside the SDK and inside the archive, below ``platform``.
         sha256: Checksum of the file itself; the archive is not trusted for anything else.
+        components: Folder of the archives on Google's download server.
     """
 
     name: str
@@ -44,11 +45,12 @@ class Jar:
     build: str
     path: str
     sha256: str
+    components: str = COMPONENTS
 
     @property
     def url(self) -> str:
         """Address of the component's archive."""
-        return f"{COMPONENTS}/google-cloud-sdk-{self.component}-{self.build}.tar.gz"
+        return f"{self.components}/google-cloud-sdk-{self.component}-{self.build}.tar.gz"
 
 
 FIRESTORE = Jar(

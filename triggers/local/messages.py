@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
-from google.api_core.exceptions import AlreadyExists
+from google.api_core.exceptions import AlreadyExists, GoogleAPICallError
 from google.cloud import pubsub_v1
 
 from triggers.local.deliveries import Call, Delivery, Dispatcher, Policy
@@ -179,9 +179,10 @@ class MessageGateway:
             )
 
         def settle(delivered: bool) -> None:
-            if not delivered:
-                self._set_aside(function, name, message, delivery.failures)
-            message.ack()
+            if delivered or self._set_aside(function, name, message, delivery.failures):
+                message.ack()
+            else:
+                message.nack()
 
         delivery = Delivery(
             function=function,
@@ -194,7 +195,15 @@ class MessageGateway:
         )
         return delivery
 
-    def _set_aside(self, function: str, subscription: str, message: Any, attempts: int) -> None:
+    def _set_aside(self, function: str, subscription: str, message: Any, attempts: int) -> bool:
+        """Forward a message to the dead-letter topic; tells whether Pub/Sub took it."""
         attributes = dead_letter_attributes(message, subscription, attempts)
         topic = self._topic(dead_letter_topic(function))
-        self._publisher.publish(topic, message.data, ordering_key=message.ordering_key or "", **attributes).result(10)
+        ordering_key = message.ordering_key or ""
+        try:
+            self._publisher.publish(topic, message.data, ordering_key=ordering_key, **attributes).result(10)
+        except (GoogleAPICallError, TimeoutError):
+            if ordering_key:
+                self._publisher.resume_publish(topic, ordering_key)
+            return False
+        return True

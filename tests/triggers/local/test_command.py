@@ -69,8 +69,8 @@ def gone(processes: list[psutil.Process]) -> bool:
 def test_nothing_outlives_the_command(number: signal.Signals) -> None:
     with running() as (process, said):
         started = family(process)
-        memory = {each.name(): each.memory_info().rss // 2**20 for each in started}
-        print(f"\nready after {said['seconds']} s; MiB: {memory}; in all {memory_of(process.pid)}")
+        memory = [f"{each.name()} {each.memory_info().rss // 2**20}" for each in started]
+        sys.stdout.write(f"\nready after {said['seconds']} s; MiB: {memory}; in all {memory_of(process.pid)}\n")
         assert len(started) >= 7
         assert requests.get(f"{said['functions']}/v1/health", timeout=30).status_code == 200
         os.kill(process.pid, number)

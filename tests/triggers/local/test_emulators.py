@@ -65,3 +65,16 @@ def test_redis_comes_back_on_its_port(emulators: TestEmulators, clients: Clients
     client = clients.get(redis_client)
     assert client is not None
     assert client.ping()
+
+
+def test_bigquery_finds_its_tables_again(emulators: TestEmulators) -> None:
+    client = Clients(emulators.settings("restart")).get(bigquery_client)
+    client.create_dataset("kept")
+    table = bigquery.Table(f"{client.project}.kept.things", [bigquery.SchemaField("n", "INT64")])
+    client.create_table(table)
+    assert client.insert_rows_json(table, [{"n": 7}]) == []
+    service = emulators.services.services["bigquery"]
+    service.stop()
+    service.start()
+    [row] = client.query("SELECT n FROM kept.things").result()
+    assert row.n == 7
