@@ -21,6 +21,7 @@ from common.jobs.service import start_job
 from common.model import rfc3339
 from common.store import transact
 from common.technical import IMPORTED_FILES, changed
+from common.uploaded_form import file_of
 from common.uploads import Upload
 
 RUN_FUNCTION = "aso-keyword-import-run"
@@ -35,16 +36,17 @@ def start(context: Context, upload: Upload, query: ImportQuery) -> Answer[JobVie
 
     Args:
         context: Circumstances of the request.
-        upload: The file.
+        upload: The file, or a form with it.
         query: How to read it.
 
     Raises:
+        BadRequest: ``malformed_form``.
         UnsupportedMediaType: ``unsupported_file_type``: no text table.
         Unprocessable: ``empty_file``, ``unsupported_encoding``, ``missing_header``, ``duplicate_columns``,
             ``unknown_format``, ``invalid_range``.
     """
-    today = datetime.now(UTC).date()
-    check_range(query, today)
+    check_range(query, datetime.now(UTC).date())
+    upload = file_of(upload)
     layout = layout_of(upload.content[:HEAD_BYTES])
     check_encoding(_slices(upload.content), layout.encoding)
     if len(upload.content) <= HEAD_BYTES and _only_header(upload.content, layout):

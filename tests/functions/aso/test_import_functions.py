@@ -10,8 +10,10 @@ from werkzeug.test import TestResponse
 from common.aso.imports import run
 from common.clients.registry import Clients
 from common.clients.storage import storage_client
+from common.jobs.entities import JOBS
 from common.jobs.models import JobTask
 from common.jobs.run import run_job
+from common.store import Repository
 from tests.common.aso.scan.conftest import context_for
 from tests.functions.aso.conftest import Api
 
@@ -47,6 +49,8 @@ def test_an_upload_becomes_a_job_with_progress_result_and_refused_rows(api: Api,
     assert answer.headers["Location"] == f"/v1/jobs/{job['job_id']}"
     assert not {"parameters", "checkpoint", "lease"} & job.keys()
     context = context_for(process, api.tenant_id)
+    stored = Repository(JOBS, context).get(job["job_id"]).value
+    assert stored.function == "aso-keyword-import-run"
     run_job(context, JobTask(job_id=uuid.UUID(job["job_id"])), run.run)
     [item] = api("GET", "/v1/aso/keywords").get_json()["items"]
     assert (item["keyword"], item["observed_impressions"], item["average_position"]) == ("qr स्कैनर", 80, 10.07)
