@@ -6,7 +6,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from common.model import Model, Timestamp
 
@@ -16,7 +16,13 @@ EVENT_NAMESPACE = uuid.UUID("6f1c1f0e-5a0c-5b7e-9a55-0d3f1b2c4d5e")
 Operation = Literal["created", "updated", "deleted"]
 
 
-class Change(Model):
+class EventModel(Model):
+    """A part of an event. Unknown fields are left out: a newer producer must not stop older consumers in a rollout."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class Change(EventModel):
     """Payload of an entity event: one change of one document.
 
     Attributes:
@@ -42,7 +48,7 @@ class Change(Model):
     changed_fields: list[str] = Field(default_factory=list)
 
 
-class EventMetadata(Model):
+class EventMetadata(EventModel):
     """How an event hangs together with others (document 004).
 
     Attributes:
@@ -60,7 +66,7 @@ class EventMetadata(Model):
     request_id: str | None = None
 
 
-class Envelope(Model):
+class Envelope(EventModel):
     """A domain event as published (document 004, plus ``schema_version``).
 
     Attributes:
