@@ -25,7 +25,7 @@ def _parser() -> argparse.ArgumentParser:
         "--data",
         type=Path,
         metavar="DIR",
-        help="keep documents, tables, objects, tasks and Redis here between runs (not messages on their way)",
+        help="keep documents (written at the end), tables, objects, tasks and Redis here; not messages on their way",
     )
     parser.add_argument("--no-schedules", action="store_true", help="fire schedules by hand only")
     parser.add_argument("--log-format", choices=("console", "json"), default="console")
