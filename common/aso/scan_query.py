@@ -128,17 +128,21 @@ compared AS (
 SELECT
   action,
   COUNT(*) AS number,
-  ARRAY_AGG(
-    STRUCT(
-      keyword_id AS keyword_id,
-      opportunity_type AS opportunity_type,
-      opportunity_id AS opportunity_id,
-      episode AS episode,
-      reachable_ranking AS reachable_ranking,
-      expected_gain AS expected_gain
+  IF(
+    action = 'keep',
+    NULL,
+    ARRAY_AGG(
+      STRUCT(
+        keyword_id AS keyword_id,
+        opportunity_type AS opportunity_type,
+        opportunity_id AS opportunity_id,
+        episode AS episode,
+        reachable_ranking AS reachable_ranking,
+        expected_gain AS expected_gain
+      )
+      ORDER BY expected_gain DESC, keyword_id
+      LIMIT @limit
     )
-    ORDER BY expected_gain DESC, keyword_id
-    LIMIT @limit
   ) AS differences
 FROM compared
 GROUP BY action
