@@ -54,16 +54,20 @@ def encode_value(value: object) -> Any:
         case uuid.UUID() | AnyUrl() | Url():
             return str(value)
         case Mapping():
-            entries = {str(encode_value(key)): encode_value(item) for key, item in value.items()}
-            if "" in entries:
-                raise TypeError("an empty name cannot be stored")
-            return entries
+            return _encode_map(value)
         case set() | frozenset():
             return sorted(encode_value(item) for item in value)
         case Sequence():
             return [encode_value(item) for item in value]
         case _:
             raise TypeError(f"{type(value).__name__} cannot be stored in a document")
+
+
+def _encode_map(value: Mapping[Any, Any]) -> dict[str, Any]:
+    entries = {str(encode_value(key)): encode_value(item) for key, item in value.items()}
+    if "" in entries:
+        raise TypeError("an empty name cannot be stored")
+    return entries
 
 
 def encode(value: Model) -> dict[str, Any]:
