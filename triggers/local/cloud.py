@@ -37,6 +37,9 @@ PORT = 8080
 RETRY_SCALE = 0.02
 """Waits between tries are this much shorter than in production: 10 seconds become 0.2."""
 
+DELIVERIES = 40
+"""Deliveries under way at once; fewer than the host has threads, so that callers are always answered."""
+
 KEY_PREFIX = "xyn_"
 
 
@@ -248,7 +251,7 @@ class LocalCloud:
     def _provide(self, emulators: Emulators, task_port: int) -> None:
         self._tell("creating topics, subscriptions, queues, buckets and data sets")
         addresses = Addresses(self.settings)
-        self.dispatcher = Dispatcher()
+        self.dispatcher = Dispatcher(DELIVERIES)
         self._stack.callback(self.dispatcher.close)
         self.messages = MessageGateway(
             functions=self.functions,
