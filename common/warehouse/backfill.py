@@ -122,10 +122,10 @@ def _work(job: JobRun) -> Mapping[str, int]:
     state = job.checkpoint or {}
     after, done, refused = state.get("after"), int(state.get("done", 0)), int(state.get("refused", 0))
     pinned = state.get("read_time")
-    read_time = pinned if isinstance(pinned, datetime) else source.read_time_now()
+    read_time = pinned if isinstance(pinned, datetime) else source.read_time_now(context)
     if datetime.now(UTC) - read_time > source.READ_TIME_VALID:
         # Reading at a later time is as right: what changed in between is in the log already, with a later sequence.
-        read_time = source.read_time_now()
+        read_time = source.read_time_now(context)
     for page in source.pages(context, entity, read_time=read_time, after=after):
         prepared = source.prepare(entity, page)
         declined = append(context, log, prepared.rows)

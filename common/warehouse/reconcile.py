@@ -184,7 +184,7 @@ def reconcile(
         Unavailable: Firestore or BigQuery does not answer.
     """
     found = relations(context.clients.settings.project, context.tenant_id, entity)
-    read_time = now or source.read_time_now()
+    read_time = now or source.read_time_now(context)
     until = sequence_of(read_time - grace, "updated")
     report = Report()
     stored: dict[date, Digest] = {}

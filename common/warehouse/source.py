@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from google.cloud import firestore
@@ -128,9 +128,13 @@ def _paged(context: Context, query: Any, *, after: str | None, read_time: dateti
         start = found[-1].reference
 
 
-def read_time_now() -> datetime:
-    """Return a time to pin reads to: a second ago, so that no clock is ahead of it."""
-    return datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=1)
+def read_time_now(context: Context) -> datetime:
+    """Return the time by Firestore's own clock, to pin reads to; costs one read."""
+    client = context.clients.get(firestore_client)
+    with translated():
+        snapshot = client.document(f"tenants/{context.tenant_id}").get(**bounded(context.deadline))
+    moment: datetime = snapshot.read_time
+    return moment
 
 
 def prepare(entity: EntityRecord, snapshots: list[Any]) -> Prepared:

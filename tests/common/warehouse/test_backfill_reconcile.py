@@ -85,7 +85,6 @@ def check(context: Context, *, repair: bool) -> Report:
 
 def test_a_backfill_states_its_cost_and_then_fills(tenant: Context, documents: Any, monkeypatch: Any) -> None:
     monkeypatch.setattr(source, "PAGE", 4)
-    monkeypatch.setattr(source, "read_time_now", now)
     for number in range(10):
         documents(number, search_volume=number)
     operator = dataclasses.replace(tenant, tenant_id=PLATFORM_TENANT, principal=OPERATOR)
@@ -175,8 +174,7 @@ def test_changes_of_the_last_minutes_are_on_their_way(tenant: Context, documents
     assert (report.missing, report.repaired) == (0, 0)
 
 
-def test_a_reconciliation_runs_as_a_job(tenant: Context, documents: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr(source, "read_time_now", now)
+def test_a_reconciliation_runs_as_a_job(tenant: Context, documents: Any) -> None:
     documents(1, search_volume=1)
     operator = dataclasses.replace(tenant, tenant_id=PLATFORM_TENANT, principal=OPERATOR)
     answer = reconcile.request(operator, ReconciliationRequest(tenant_id=tenant.tenant_id, repair=True))
