@@ -195,8 +195,10 @@ def test_applying_a_change_to_the_old_version_gives_the_new_one(old: dict[str, A
 
 @given(old=FIELDS, new=FIELDS)
 def test_a_redelivered_change_is_the_same_message(old: dict[str, Any], new: dict[str, Any]) -> None:
-    def turned(fields: dict[str, Any]) -> dict[str, Any]:
-        return dict(reversed(fields.items()))
+    def turned(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: turned(item) for name, item in reversed(value.items())}
+        return [turned(item) for item in value] if isinstance(value, list) else value
 
     first = message(delivery(version(old), version(new, 1)))
     assert message(delivery(version(turned(old)), version(turned(new), 1))) == first

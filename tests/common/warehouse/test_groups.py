@@ -21,17 +21,19 @@ Flush = Callable[[Sequence[int]], Mapping[int, Exception]]
 class Store:
     """Commits items; refuses odd multiples of a number, and whole commits by plan."""
 
-    def __init__(self, refuse: int, broken: Sequence[bool]) -> None:
+    def __init__(self, refuse: int, broken: Sequence[bool], company: Callable[[int], bool]) -> None:
         self.committed: Counter[int] = Counter()
         self.groups: list[list[int]] = []
         self._refuse = refuse
         self._broken = list(broken)
+        self._company = company
         self._inside = threading.Lock()
 
     def flush(self, items: Sequence[int]) -> Mapping[int, Exception]:
         assert self._inside.acquire(blocking=False), "two commits of one key at once"
         try:
             self.groups.append(list(items))
+            wait_for(lambda: self._company(len(items)), every=0.0002, what="everybody else waits")
             if self._broken and self._broken.pop():
                 raise Unavailable("bigquery", "down")
             refused = {at: PoisonEvent("row_refused", str(item)) for at, item in enumerate(items) if self.refuses(item)}
@@ -57,9 +59,16 @@ def test_items_are_committed_once_or_raised(
     items: int, threads: int, limit: int, size: int, refuse: int, broken: list[bool]
 ) -> None:
     groups: GroupCommit[int] = GroupCommit("bigquery", GroupLimits(items=limit, size=size))
-    store = Store(refuse, broken)
+    finished: list[int] = []
+    store = Store(refuse, broken, lambda group: group + waiting(groups) >= min(threads, items - len(finished)))
 
     def submit(item: int) -> str:
+        try:
+            return outcome_of(item)
+        finally:
+            finished.append(item)
+
+    def outcome_of(item: int) -> str:
         try:
             groups.submit("table", item, 1 + item % 13, store.flush, timeout=30)
         except PoisonEvent as error:

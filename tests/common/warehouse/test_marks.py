@@ -51,6 +51,14 @@ class Marks(RuleBasedStateMachine):
             self.fields = {**(self.fields or {}), **marked("merge", "demo", "keyword", self.now)}
 
     @rule()
+    def deliver(self) -> None:
+        """All steps of a writer in a row, as is usual."""
+        self.append()
+        rows, self.unmarked = self.unmarked, set()
+        if rows and not is_pending(self.fields):
+            self.fields = {**(self.fields or {}), **marked("merge", "demo", "keyword", self.now)}
+
+    @rule()
     def take(self) -> None:
         taken = claimed(self.fields, self.now)
         if taken is not None:
