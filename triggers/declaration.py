@@ -104,6 +104,13 @@ class Message(Function):
     dead_letter: bool = True
     ordered: bool = False
 
+    def subscription_filter(self, function: str) -> str:
+        """Return the filter of the subscription: the declared one, without replays that are meant for others."""
+        if not self.dead_letter:
+            return self.filter
+        replay = f'NOT attributes:replay_for OR attributes.replay_for = "{function}"'
+        return f"({self.filter}) AND ({replay})" if self.filter else replay
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Document(Function):

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from common.errors import DeclarationError
 from triggers.cron import parse_cron
-from triggers.declaration import KINDS, Declaration, Retry
+from triggers.declaration import KINDS, Declaration, Message, Retry
 from triggers.source import Source, read_source
 
 ROOT = Path(__file__).parent.parent
@@ -27,6 +27,9 @@ MANIFEST_FILE = Path(__file__).with_name("manifest.json")
 SCHEMA_FILE = Path(__file__).with_name("manifest.schema.json")
 
 DEAD_LETTERS = "*dead-letter*"
+LONGEST_FILTER = 256
+"""Bytes of a subscription's filter that Pub/Sub takes."""
+
 Entry = dict[str, Any]
 
 IMPLICIT_NEEDS: Mapping[str, Mapping[str, str]] = {
@@ -145,6 +148,8 @@ def _function(file: Path, root: Path) -> Declared:
         "returns": source.returns or "None",
         **fields,
     }
+    if isinstance(declaration, Message):
+        entry["subscription_filter"] = declaration.subscription_filter(entry["name"])
     function = Declared(source, entry)
     _check_function(function)
     return function
@@ -264,6 +269,8 @@ def _check_schedule(function: Declared) -> None:
 
 def _check_message(function: Declared) -> None:
     source, entry = function
+    if len(entry["subscription_filter"].encode()) > LONGEST_FILTER:
+        raise source.refuse(f"filter: with that of replays it is longer than {LONGEST_FILTER} bytes", "filter")
     if entry["topic"] == DEAD_LETTERS and entry["dead_letter"]:
         raise source.refuse("dead_letter: a consumer of dead letters has none itself", "topic")
 

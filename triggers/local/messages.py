@@ -1,11 +1,15 @@
-"""Pub/Sub push, as production does it: unwrapped with metadata, filtered, concurrent, retried, dead-lettered.
+"""Pub/Sub push, as production does it: wrapped, filtered, concurrent, retried, dead-lettered.
 
-The emulator pushes two messages at a time, applies no filter and sends no identity, so this gateway pulls and pushes
-itself. It also counts the delivery attempts and forwards to the dead-letter topic, with the attributes Pub/Sub writes.
+Deployed subscriptions push the wrapped form: unwrapped, every attribute becomes a header, and the web server drops
+headers with an underscore in their name (``tenant_id``), and nothing tells the attempt. The emulator pushes two
+messages at a time, applies no filter and sends no identity, so this gateway pulls and pushes itself. It also counts the
+delivery attempts and forwards to the dead-letter topic, with the attributes Pub/Sub writes.
 """
 
 from __future__ import annotations
 
+import base64
+import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
@@ -25,16 +29,30 @@ ACK_DEADLINE = 60
 """Seconds; the lease is renewed for as long as the message is held here."""
 
 
-def push_headers(message: Any, subscription: str) -> dict[str, str]:
-    """Return the headers of an unwrapped push: attributes by name, then Pub/Sub's own metadata."""
-    headers = {name.lower(): value for name, value in message.attributes.items()}
-    headers["x-goog-pubsub-subscription-name"] = subscription
-    headers["x-goog-pubsub-message-id"] = message.message_id
-    headers["x-goog-pubsub-publish-time"] = _time(message.publish_time)
+def push_body(message: Any, subscription: str, attempt: int | None) -> bytes:
+    """Return the body of a wrapped push.
+
+    Args:
+        message: The message as pulled.
+        subscription: Full name of the subscription.
+        attempt: Delivery attempt from 1; None where the subscription has no dead-letter topic.
+    """
+    published = _time(message.publish_time)
+    wrapped: dict[str, Any] = {
+        "attributes": dict(message.attributes),
+        "messageId": message.message_id,
+        "message_id": message.message_id,
+        "publishTime": published,
+        "publish_time": published,
+    }
+    if message.data:
+        wrapped["data"] = base64.b64encode(message.data).decode()
     if message.ordering_key:
-        headers["x-goog-pubsub-ordering-key"] = message.ordering_key
-    headers["user-agent"] = "CloudPubSub-Google"
-    return headers
+        wrapped["orderingKey"] = message.ordering_key
+    body: dict[str, Any] = {"message": wrapped, "subscription": subscription}
+    if attempt is not None:
+        body["deliveryAttempt"] = attempt
+    return json.dumps(body).encode()
 
 
 def dead_letter_attributes(message: Any, subscription: str, attempts: int) -> dict[str, str]:
@@ -94,7 +112,7 @@ class MessageGateway:
             "name": self._subscription(subscription.name),
             "topic": self._topic(subscription.topic),
             "ack_deadline_seconds": ACK_DEADLINE,
-            "filter": subscription.declaration.filter,
+            "filter": subscription.declaration.subscription_filter(subscription.function),
             "enable_message_ordering": subscription.declaration.ordered,
             "retry_policy": {
                 "minimum_backoff": {"seconds": retry.minimum},
@@ -139,7 +157,7 @@ class MessageGateway:
     def _pull(self, subscription: Subscription) -> None:
         declaration = subscription.declaration
         name = self._subscription(subscription.name)
-        wanted = compile_filter(declaration.filter)
+        wanted = compile_filter(declaration.subscription_filter(subscription.function))
         retry = declaration.retry
         policy = Policy(
             minimum=retry.minimum,
@@ -169,14 +187,17 @@ class MessageGateway:
         )
 
     def _delivery(self, subscription: Subscription, name: str, message: Any, policy: Policy) -> Delivery:
-        headers = push_headers(message, name)
         function = subscription.function
+        counts = subscription.declaration.dead_letter
 
-        def compose(_delivery: Delivery) -> Call:
-            token = self._addresses.authorization(function)
-            return Call(
-                url=self._addresses.url(function), headers={**headers, "authorization": token}, body=message.data
-            )
+        def compose(under_way: Delivery) -> Call:
+            headers = {
+                "authorization": self._addresses.authorization(function),
+                "content-type": "application/json",
+                "user-agent": "CloudPubSub-Google",
+            }
+            body = push_body(message, name, under_way.attempt if counts else None)
+            return Call(url=self._addresses.url(function), headers=headers, body=body)
 
         def settle(delivered: bool) -> None:
             if delivered or self._set_aside(function, name, message, delivery.failures):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import threading
 import uuid
 from collections.abc import Iterator
@@ -162,40 +164,62 @@ def test_a_failing_document_function_is_tried_again_and_does_not_hold_up_others(
     wait_for(lambda: not stage.dispatcher.pending())
 
 
-def test_a_push_is_unwrapped_with_metadata(stage: Stage) -> None:
-    message_id = stage.messages.publish(
-        "aso-events", b'{"n": 1}', {"kind": "other", "Content-Type": "application/json"}
-    )
+def data_of(push: Received) -> bytes:
+    """Return the data of a wrapped push."""
+    return base64.b64decode(json.loads(push.body)["message"]["data"])
+
+
+def test_a_push_is_wrapped_as_production_wraps_it(stage: Stage) -> None:
+    attributes = {"kind": "other", "tenant_id": "acme"}
+    message_id = stage.messages.publish("aso-events", b'{"n": 1}', attributes)
     [got] = wait_for(lambda: stage.got("take-all"))
-    assert got.body == b'{"n": 1}'
-    assert got.headers["kind"] == "other"
+    body = json.loads(got.body)
     assert got.headers["content-type"] == "application/json"
-    assert got.headers["x-goog-pubsub-message-id"] == message_id
-    assert got.headers["x-goog-pubsub-publish-time"].endswith("Z")
-    full_name = f"projects/{stage.settings.project}/subscriptions/take-all"
-    assert got.headers["x-goog-pubsub-subscription-name"] == full_name
+    assert base64.b64decode(body["message"]["data"]) == b'{"n": 1}'
+    assert body["message"]["attributes"] == attributes
+    assert body["message"]["messageId"] == body["message"]["message_id"] == message_id
+    assert body["message"]["publishTime"].endswith("Z")
+    assert body["subscription"] == f"projects/{stage.settings.project}/subscriptions/take-all"
+    assert body["deliveryAttempt"] == 1
     authorization = {"Authorization": got.headers["authorization"]}
     assert verify_invoker(stage.settings, authorization, "take-all").kind == "service"
+
+
+def test_a_message_without_data_keeps_its_attributes(stage: Stage) -> None:
+    stage.messages.publish("aso-events", b"", {"kind": "other"})
+    [got] = wait_for(lambda: stage.got("take-all"))
+    message = json.loads(got.body)["message"]
+    assert "data" not in message
+    assert message["attributes"] == {"kind": "other"}
 
 
 def test_a_filter_keeps_unwanted_messages_away(stage: Stage) -> None:
     stage.messages.publish("aso-events", b"1", {"kind": "unwanted"})
     stage.messages.publish("aso-events", b"2", {"kind": "wanted"})
     wait_for(lambda: len(stage.got("take-all")) == 2 and stage.got("take-some"))
-    assert [each.body for each in stage.got("take-some")] == [b"2"]
+    assert [data_of(each) for each in stage.got("take-some")] == [b"2"]
+
+
+def test_a_replay_reaches_the_consumer_it_is_meant_for_and_no_other(stage: Stage) -> None:
+    stage.messages.publish("aso-events", b"again", {"kind": "wanted", "replay_for": "take-some"})
+    stage.messages.publish("aso-events", b"new", {"kind": "wanted"})
+    wait_for(lambda: len(stage.got("take-some")) == 2 and stage.got("take-all"))
+    assert sorted(data_of(each) for each in stage.got("take-some")) == [b"again", b"new"]
+    assert [data_of(each) for each in stage.got("take-all")] == [b"new"]
 
 
 def test_a_message_that_fails_every_time_ends_in_the_dead_letter_topic(stage: Stage) -> None:
     stage.receiver.answer = lambda request: 500 if request.path == "/take-all" else 200
     stage.messages.publish("aso-events", b"poison", {"kind": "other"})
     [dead] = wait_for(lambda: stage.got("take-dead"))
-    assert len(stage.got("take-all")) == 5
-    assert dead.body == b"poison"
-    assert dead.headers["kind"] == "other"
-    assert dead.headers["cloudpubsubdeadlettersourcedeliverycount"] == "5"
-    assert dead.headers["cloudpubsubdeadlettersourcesubscription"] == "take-all"
-    assert dead.headers["cloudpubsubdeadlettersourcesubscriptionproject"] == stage.settings.project
-    assert dead.headers["cloudpubsubdeadlettersourcetopicpublishtime"].endswith("+00:00")
+    assert [json.loads(each.body)["deliveryAttempt"] for each in stage.got("take-all")] == [1, 2, 3, 4, 5]
+    assert data_of(dead) == b"poison"
+    attributes = json.loads(dead.body)["message"]["attributes"]
+    assert attributes["kind"] == "other"
+    assert attributes["CloudPubSubDeadLetterSourceDeliveryCount"] == "5"
+    assert attributes["CloudPubSubDeadLetterSourceSubscription"] == "take-all"
+    assert attributes["CloudPubSubDeadLetterSourceSubscriptionProject"] == stage.settings.project
+    assert attributes["CloudPubSubDeadLetterSourceTopicPublishTime"].endswith("+00:00")
 
 
 def test_messages_are_pushed_concurrently(stage: Stage) -> None:
@@ -221,7 +245,7 @@ def test_deliveries_can_be_held_back_reordered_and_duplicated(stage: Stage) -> N
     stage.dispatcher.lane("take-all", concurrency=1)
     stage.dispatcher.resume("take-all", "reversed")
     wait_for(lambda: len(stage.got("take-all")) == 3)
-    assert [each.body for each in stage.got("take-all")] == [b"2", b"1", b"0"]
+    assert [data_of(each) for each in stage.got("take-all")] == [b"2", b"1", b"0"]
     stage.dispatcher.duplicate("take-all", 3)
     stage.messages.publish("aso-events", b"twin", {})
-    wait_for(lambda: [each.body for each in stage.got("take-all")].count(b"twin") == 3)
+    wait_for(lambda: [data_of(each) for each in stage.got("take-all")].count(b"twin") == 3)
