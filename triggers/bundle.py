@@ -31,7 +31,10 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 
 MAIN = '''"""Entry point of {name}."""
 
+from triggers import runtime
 from {module} import {entry_point}
+
+runtime.start()  # a wrong environment stops the deployment, not the first request
 
 __all__ = ["{entry_point}"]
 '''

@@ -229,7 +229,9 @@ def environments(tmp_path_factory: pytest.TempPathFactory) -> Environments:
     return Environments(tmp_path_factory.mktemp("bundles"), {})
 
 
-def call(plan: Plan, python: Path, folder: Path, method: str, path: str) -> Mapping[str, Any]:
+def start(
+    plan: Plan, python: Path, folder: Path, method: str, path: str, extra: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
     """Unpack a bundle and call its function in its own environment, set up as in the cloud."""
     with zipfile.ZipFile(io.BytesIO(zip_bytes(plan.files))) as archive:
         archive.extractall(folder)
@@ -240,8 +242,9 @@ def call(plan: Plan, python: Path, folder: Path, method: str, path: str) -> Mapp
         "XYNERGY_FUNCTION_URL": "https://us-central1-demo-bundles.cloudfunctions.net/{function}",
         "XYNERGY_INVOKER": "{function}-invoker@demo-bundles.iam.gserviceaccount.com",
         "XYNERGY_CURSOR_KEY": "a-key-for-cursors-of-this-test-only",
+        **extra,
     }
-    done = subprocess.run(
+    return subprocess.run(
         [str(python), "-I", "-X", "utf8", str(SCRIPT), str(folder), plan.entry["entry_point"], method, path],
         env=environment,
         capture_output=True,
@@ -249,6 +252,11 @@ def call(plan: Plan, python: Path, folder: Path, method: str, path: str) -> Mapp
         check=False,
         timeout=60,
     )
+
+
+def call(plan: Plan, python: Path, folder: Path, method: str, path: str) -> Mapping[str, Any]:
+    """Return what a bundle's function answered."""
+    done = start(plan, python, folder, method, path, {})
     assert done.returncode == 0, done.stderr[-3000:]
     answer: Mapping[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return answer
@@ -271,6 +279,20 @@ def test_bundle_answers_in_an_environment_of_its_own(
         assert answer["type"] == "application/problem+json"
     else:
         assert answer["status"] in {401, 403}, answer["body"]
+
+
+@pytest.mark.parametrize(
+    "variable", ["FIRESTORE_EMULATOR_HOST", "FIREBASE_AUTH_EMULATOR_HOST", "BIGQUERY_EMULATOR_HOST"]
+)
+def test_bundle_refuses_to_start_in_the_cloud_with_an_emulator(
+    variable: str, plans: dict[str, Plan], environments: Environments, tmp_path: Path
+) -> None:
+    """Clients of an emulator accept unsigned tokens: such a process must not come up at all."""
+    plan = plans["platform-health"]
+    python = environments.python(plan.files["requirements.txt"])
+    done = start(plan, python, tmp_path, "GET", "/", {variable: "127.0.0.1:1"})
+    assert done.returncode != 0
+    assert f"{variable} set outside the local cloud" in done.stderr
 
 
 def _path(entry: Mapping[str, Any]) -> str:
