@@ -16,6 +16,9 @@ from triggers.event_pipeline import Arrival, EventPipeline
 from triggers.parsers.firestore import DocumentPattern, parse_change
 from triggers.served import Served, function_name, serve
 
+WRITER = "_meta"
+"""Field in which our own documents say who wrote this version, and in which chain of work."""
+
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 
@@ -56,7 +59,14 @@ def _reaction(declaration: Document) -> Callable[[Handler], Served[Handler]]:
 
     def parse(headers: Mapping[str, str], content: bytes) -> Arrival:
         change = parse_change(headers, content, pattern)
-        return Arrival(arguments={DocumentDelivery: change}, event_id=change.event_id, causation_id=change.event_id)
+        writer = _writer(change)
+        return Arrival(
+            arguments={DocumentDelivery: change},
+            event_id=change.event_id,
+            correlation_id=writer.get("correlation_id"),
+            causation_id=change.event_id,
+            traceparent=writer.get("traceparent"),
+        )
 
     def decorate(handler: Handler) -> Served[Handler]:
         name = function_name(handler)
@@ -65,3 +75,9 @@ def _reaction(declaration: Document) -> Callable[[Handler], Served[Handler]]:
         return serve(handler, name, declaration, pipeline)
 
     return decorate
+
+
+def _writer(change: DocumentDelivery) -> Mapping[str, str]:
+    """Return what the writer of the new version left of itself; a deletion has none, the last writer did not delete."""
+    said = None if change.after is None else change.after.fields.get(WRITER)
+    return {name: text for name, text in said.items() if isinstance(text, str)} if isinstance(said, Mapping) else {}

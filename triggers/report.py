@@ -32,6 +32,7 @@ def report(function: str, exchange: Exchange, answer: HttpAnswer, started: float
     fields: dict[str, Any] = {
         "function": function,
         "request_id": exchange.request_id,
+        "correlation_id": None if context is None else context.correlation_id or exchange.request_id,
         "tenant_id": None if context is None else context.tenant_id,
         "principal": None if context is None else context.principal.id,
         "status": answer.status,

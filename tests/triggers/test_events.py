@@ -152,6 +152,36 @@ class TestChanges:
         assert context.tenant_id == PLATFORM_TENANT
         assert context.causation_id == "e-1"
 
+    @pytest.mark.parametrize(("version", "known"), [("value", True), ("old_value", False)])
+    def test_it_belongs_to_the_chain_of_the_request_that_wrote_it(
+        self, function: Load, logged: Callable[[], list[dict[str, Any]]], version: str, known: bool
+    ) -> None:
+        """A deletion carries the version before, whose writer is somebody else."""
+        name = "projects/demo/databases/(default)/documents/tenants/acme/notes/n1"
+        trace_id = "0af7651916cd43dd8448eb211c80319c"
+        said = {
+            "correlation_id": {"string_value": "req-7"},
+            "traceparent": {"string_value": f"00-{trace_id}-b7ad6b7169203331-01"},
+            "causation_id": {"null_value": None},
+        }
+        document = {"name": name, "fields": {"_meta": {"map_value": {"fields": said}}}}
+        logged()
+        headers = {
+            "Content-Type": "application/protobuf",
+            "ce-specversion": "1.0",
+            "ce-id": "e-2",
+            "ce-type": "google.cloud.firestore.document.v1.written",
+            "ce-source": "//firestore.googleapis.com/projects/demo/databases/(default)",
+        }
+        heard = function("note_changed")
+        data = DocumentEventData.serialize(DocumentEventData(**{version: document}))
+        assert heard.deliver(data, headers).status_code == 204
+        _, context = heard.module.HEARD[-1]
+        assert (context.correlation_id == "req-7", context.trace.trace_id == trace_id) == (known, known)
+        line = logged()[-1]
+        assert line["correlation_id"] == context.correlation_id
+        assert line["logging.googleapis.com/trace"].endswith(context.trace.trace_id)
+
 
 class TestRuns:
     def test_a_scheduled_run_and_one_by_hand(self, function: Load) -> None:
@@ -214,7 +244,7 @@ class TestPoison:
         [
             (b"not JSON", "invalid_envelope"),
             (b"{}", "invalid_envelope"),
-            (json.dumps(envelope(extra=1)).encode(), "invalid_envelope"),
+            (json.dumps(envelope(event_id="no id")).encode(), "invalid_envelope"),
             (json.dumps(envelope(tenant_id="../acme")).encode(), "invalid_tenant"),
         ],
     )
@@ -227,6 +257,12 @@ class TestPoison:
         [letter] = [letter for letter in self.letters(process) if letter["id"] not in known]
         assert (letter["function"], letter["code"], letter["data"]) == ("demo-note-event", code, data)
         assert len(heard.module.HEARD) == before
+
+    def test_an_event_of_a_newer_producer_is_read(self, function: Load) -> None:
+        heard = function("note_event")
+        event = envelope(added_later=1)
+        assert heard.deliver_json(push(json.dumps(event).encode())).status_code == 204
+        assert str(heard.module.HEARD[-1][0].event_id) == event["event_id"]
 
     def test_bytes_that_are_no_delivery_at_all(self, function: Load, process: Clients) -> None:
         before = len(self.letters(process))
