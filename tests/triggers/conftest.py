@@ -20,6 +20,8 @@ from triggers.runtime import process_clients
 def process(settings: Settings, emulators: TestEmulators) -> Iterator[Clients]:
     """The clients of this process, set up from the environment as a deployed function does it."""
     before = dict(os.environ)
+    for name in [name for name in before if name.startswith("XYNERGY_")]:
+        del os.environ[name]  # a local cloud of another module may be running with settings of its own
     os.environ.update(
         {
             **emulators.environment(),
