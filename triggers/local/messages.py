@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
@@ -23,7 +24,7 @@ from triggers.local.functions import LocalFunction, Subscription, dead_letter_to
 from triggers.local.identity import Addresses
 
 OUTSTANDING = 2000
-"""Messages of one subscription held here at most; the rest wait in Pub/Sub."""
+"""Messages of one subscription held here at most; some more wait in the client library, the rest in Pub/Sub."""
 
 ACK_DEADLINE = 60
 """Seconds; the lease is renewed for as long as the message is held here."""
@@ -96,6 +97,7 @@ class MessageGateway:
         self._subscriber = pubsub_v1.SubscriberClient()
         self._pulls: list[Any] = []
         self._pools: list[ThreadPoolExecutor] = []
+        self._stopping = threading.Event()
 
     def create(self) -> None:
         """Create what the manifest asks for, where it does not exist yet."""
@@ -134,7 +136,8 @@ class MessageGateway:
             self._pull(subscription)
 
     def stop(self) -> None:
-        """Stop pulling; what is held here goes back to Pub/Sub."""
+        """Stop pulling."""
+        self._stopping.set()
         for pull in self._pulls:
             pull.cancel()
         for pull in self._pulls:
@@ -169,11 +172,21 @@ class MessageGateway:
             subscription.function, concurrency=min(32, declaration.concurrency * declaration.max_instances)
         )
 
+        room = threading.Semaphore(OUTSTANDING)
+
         def accept(message: Any) -> None:
-            if wanted(message.attributes):
-                self._dispatcher.submit(self._delivery(subscription, name, message, policy))
-            else:
+            if not wanted(message.attributes):
                 message.ack()
+                return
+            while not room.acquire(timeout=0.2):
+                if self._stopping.is_set():
+                    return
+            if not declaration.ordered:
+                # The library would hold the next message of an ordering key back until this one is acknowledged,
+                # although the subscription promises no order. The emulator keeps messages in memory only, as the
+                # dispatcher does, so nothing is lost by acknowledging now.
+                message.ack()
+            self._dispatcher.submit(self._delivery(subscription, name, message, policy, room))
 
         pool = ThreadPoolExecutor(1, thread_name_prefix=f"pull-{subscription.name}")
         self._pools.append(pool)
@@ -186,9 +199,11 @@ class MessageGateway:
             )
         )
 
-    def _delivery(self, subscription: Subscription, name: str, message: Any, policy: Policy) -> Delivery:
+    def _delivery(
+        self, subscription: Subscription, name: str, message: Any, policy: Policy, room: threading.Semaphore
+    ) -> Delivery:
         function = subscription.function
-        counts = subscription.declaration.dead_letter
+        counts, ordered = subscription.declaration.dead_letter, subscription.declaration.ordered
 
         def compose(under_way: Delivery) -> Call:
             headers = {
@@ -201,9 +216,15 @@ class MessageGateway:
 
         def settle(delivered: bool) -> None:
             if delivered or self._set_aside(function, name, message, delivery.failures):
-                message.ack()
-            else:
+                room.release()
+                if ordered:
+                    message.ack()
+            elif ordered:
+                room.release()
                 message.nack()
+            else:
+                delivery.failures -= 1
+                self._dispatcher.submit(delivery, policy.maximum)
 
         delivery = Delivery(
             function=function,

@@ -14,6 +14,7 @@ from google.events.cloud.firestore_v1.types import DocumentEventData
 
 from common.clients.firestore import firestore_client
 from common.clients.registry import Clients
+from common.publish import publish
 from common.service_identity import verify_invoker
 from common.settings import Settings
 from tests.stack import TestEmulators, wait_for
@@ -235,6 +236,16 @@ def test_messages_are_pushed_concurrently(stage: Stage) -> None:
     for number in range(10):
         stage.messages.publish("aso-events", str(number).encode(), {})
     wait_for(lambda: stage.dispatcher.status()["take-all"]["delivered"] == 10)
+
+
+def test_messages_of_one_key_do_not_wait_for_each_other(stage: Stage) -> None:
+    """A subscription without order promises none, whatever the publisher's ordering key; nobody may rely on it."""
+    stage.dispatcher.pause("take-all")
+    for number in range(3):
+        publish(Clients(stage.settings), "aso-events", str(number).encode(), {}, "things/one")
+    wait_for(lambda: stage.dispatcher.status()["take-all"]["waiting"] == 3)
+    stage.dispatcher.resume("take-all", "reversed")
+    wait_for(lambda: len(stage.got("take-all")) == 3)
 
 
 def test_deliveries_can_be_held_back_reordered_and_duplicated(stage: Stage) -> None:
