@@ -104,13 +104,26 @@ def bench(session: nox.Session) -> None:
     session.run("python", "-m", "tests.bench", *session.posargs)
 
 
+@nox.session(name="terraform-schema")
+def terraform_schema(session: nox.Session) -> None:
+    """Recover the google providers' schemas anew: after ``tests/terraform/resource_types.txt`` changed; 100 MB."""
+    _install(session)
+    session.install("pip")  # uv downloads nothing without installing it
+    downloads = session.create_tmp()
+    session.run(
+        "python", "-m", "pip", "download", "--no-deps", "-r", "tests/terraform/schema_source.lock", "-d", downloads
+    )
+    session.run("python", "-m", "tests.terraform.schema_source", downloads)
+
+
 @nox.session
 def lock(session: nox.Session) -> None:
-    """Resolve ``pyproject.toml`` anew into the two lock files; ``-- --upgrade`` takes newer versions."""
+    """Resolve ``pyproject.toml`` anew into the lock files; ``-- --upgrade`` takes newer versions."""
     options = ("--generate-hashes", "--no-emit-index-url", "--no-header", "--python-version", "3.11", "--quiet")
     session.install("uv")
     for group, project, target in (
         ("dev", ("pyproject.toml",), "requirements.lock"),
         ("emulators", (), "triggers/local/emulators.lock"),
+        ("checkov", (), "tests/terraform/checkov.lock"),
     ):
         session.run("uv", "pip", "compile", *project, "--group", group, *options, *session.posargs, "-o", target)
