@@ -45,7 +45,7 @@ IDEMPOTENCY = TechnicalCollection(
 UNIQUENESS = TechnicalCollection(path="system/uniqueness/keys")
 TOMBSTONES = TechnicalCollection(path="system/tombstones/records", ttl="expires_at", unindexed=("_meta",))
 API_KEYS = TechnicalCollection(path="system/credentials/api_keys")
-MARKS = TechnicalCollection(path="system/warehouse/marks")
+MARKS = TechnicalCollection(path="system/warehouse/marks", indexes=(Index(fields=("purpose", "wake_at")),))
 IMPORTED_FILES = TechnicalCollection(path="system/imports/files", ttl="expires_at")
 DEAD_LETTERS = TechnicalCollection(
     path="system/dead_letters/messages",

@@ -79,6 +79,11 @@ def oldest_day(today: date) -> date:
     return today - timedelta(days=CHECKED_WITHIN_DAYS)
 
 
+def last_day(checked: date) -> date:
+    """Return the last day on which a check of the day ``checked`` counts."""
+    return checked + timedelta(days=CHECKED_WITHIN_DAYS)
+
+
 def recently_checked(keyword: Keyword, today: date) -> bool:
     """Return whether the newest successful check counts."""
     checked = keyword.last_checked

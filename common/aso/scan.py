@@ -15,6 +15,9 @@ meanwhile from its own. What the warehouse has not seen yet marks the tenant as 
 scan sees it. Opportunities themselves mark the tenant too: the scan after one that wrote finds everything in place and
 writes nothing.
 
+**What ends by itself.** A keyword that nobody checks again leaves the 30 days without any change. Each scheduled scan
+therefore states when the first keyword of what holds does so, and the tenant is due again from then on.
+
 **Bounded.** A run writes at most ``limit`` creations and as many closings, the greatest gain first. The rest is
 ``remaining``: the tenant stays marked, and the next run goes on.
 """
@@ -23,16 +26,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 
 from common.aso import gain
 from common.aso.entities import KEYWORDS, SCAN
 from common.aso.models import Keyword, Opportunity
 from common.aso.opportunities import Ending, create_missing, end, ranked
 from common.aso.opportunity_models import ScanResult, ScanTask
-from common.aso.opportunity_rules import classify, demand_of, why_not
+from common.aso.opportunity_rules import classify, demand_of, last_day, why_not
 from common.aso.recommendation import reasons, recommendation
-from common.aso.scan_query import Difference, differences
+from common.aso.scan_query import Difference, Differences, differences
 from common.context import Context
 from common.store import Repository, in_chunks
 from common.tasks import enqueue
@@ -61,18 +64,23 @@ class _Counts:
     outdated: int = 0
 
 
-def enqueue_changed(context: Context) -> int:
-    """Claim every tenant changed since its last scan and make a task for each; return how many.
+def enqueue_changed(context: Context, now: datetime | None = None) -> int:
+    """Claim every tenant whose scan is due and make a task for each; return how many.
 
+    Due are tenants changed since their last scan, and those of which an opportunity has ended by the passing of time.
     The tasks begin once BigQuery shows what was streamed to it before the claim. A tenant whose task could not be made
     is due again when the claim's lease ends.
+
+    Args:
+        context: Circumstances of the schedule.
+        now: The time to go by; None for the present.
 
     Raises:
         Unavailable: Firestore or Cloud Tasks does not answer.
     """
     tasks = 0
-    for mark in marks.due(context, SCAN):
-        claim = marks.claim(context, SCAN, mark.tenant_id, mark.subject)
+    for mark in marks.due(context, SCAN, now=now):
+        claim = marks.claim(context, SCAN, mark.tenant_id, mark.subject, now=now)
         if claim is None:
             continue
         body = ScanTask(working_since=claim.working_since)
@@ -83,17 +91,28 @@ def enqueue_changed(context: Context) -> int:
     return tasks
 
 
-def scan_claimed(context: Context, task: ScanTask) -> ScanResult:
+def scan_claimed(context: Context, task: ScanTask, now: datetime | None = None) -> ScanResult:
     """Scan the tenant of a task and end its claim; the tenant stays marked while something remains.
+
+    Args:
+        context: Circumstances of the task.
+        task: Names the claim.
+        now: The time to go by; None for the present.
 
     Raises:
         Unavailable: A dependency does not answer; the task is tried again.
     """
-    result = scan(context, SCHEDULED_LIMIT)
+    result, told = _scanned(context, SCHEDULED_LIMIT, now or datetime.now(UTC))
     if result.remaining:
         marks.set_marks(context, context.tenant_id, [(SCAN, marks.EVERYTHING)])
-    marks.finish(context, SCAN, context.tenant_id, marks.EVERYTHING, task.working_since)
+    wake_at = None if told.oldest_check is None else ends_at(told.oldest_check)
+    marks.finish(context, SCAN, context.tenant_id, marks.EVERYTHING, task.working_since, wake_at=wake_at)
     return result
+
+
+def ends_at(checked: date) -> datetime:
+    """Return when what rests on a check of the day ``checked`` no longer holds."""
+    return datetime.combine(last_day(checked) + timedelta(days=1), time.min, UTC)
 
 
 def scan_now(context: Context) -> ScanResult:
@@ -117,14 +136,17 @@ def scan(context: Context, limit: int) -> ScanResult:
     Raises:
         Unavailable: A dependency does not answer; what was written stays and scanning again goes on.
     """
-    now = datetime.now(UTC)
+    return _scanned(context, limit, datetime.now(UTC))[0]
+
+
+def _scanned(context: Context, limit: int, now: datetime) -> tuple[ScanResult, Differences]:
     told = differences(context, now.date(), limit)
     counts = _Counts()
     for chunk in in_chunks(told.close, CHUNK):
         _close(context, chunk, now.date(), counts)
     for chunk in in_chunks(told.create, CHUNK):
         _create(context, chunk, now, counts)
-    return ScanResult(
+    result = ScanResult(
         found=told.kept + told.creatable,
         created=counts.created,
         unchanged=told.kept + counts.known,
@@ -135,6 +157,7 @@ def scan(context: Context, limit: int) -> ScanResult:
         scanned_at=now,
         items=ranked(context, SHOWN),
     )
+    return result, told
 
 
 def opportunity_of(keyword: Keyword, now: datetime, episode: int = 1) -> Opportunity | None:

@@ -59,6 +59,7 @@ best AS (
 checked AS (
   SELECT
     keyword_id,
+    last_checked,
     current_ranking,
     search_volume,
     difficulty_score,
@@ -75,6 +76,7 @@ checked AS (
 members AS (
   SELECT
     keyword_id,
+    last_checked,
     current_ranking,
     difficulty_point,
     demand,
@@ -90,6 +92,7 @@ wanted AS (
   SELECT
     members.keyword_id,
     members.opportunity_type,
+    members.last_checked,
     best.reachable_ranking,
     members.demand * best.unit_gain AS expected_gain
   FROM members
@@ -113,6 +116,7 @@ compared AS (
     COALESCE(wanted.opportunity_type, known.opportunity_type) AS opportunity_type,
     known.opportunity_id AS opportunity_id,
     COALESCE(known.episode, 0) AS episode,
+    wanted.last_checked AS last_checked,
     wanted.reachable_ranking AS reachable_ranking,
     COALESCE(wanted.expected_gain, 0) AS expected_gain,
     CASE
@@ -128,6 +132,7 @@ compared AS (
 SELECT
   action,
   COUNT(*) AS number,
+  DATE(MIN(last_checked)) AS oldest_check,
   IF(
     action = 'keep',
     NULL,
@@ -181,6 +186,8 @@ class Differences:
         creatable: All that are to be made.
         closable: All that no longer hold.
         kept: Those that hold and are known.
+    oldest_check: Earliest day, UTC, on which a keyword was last checked of which something holds or is to be made;
+        None where nothing does. Once that day no longer counts, something ends although nothing changed.
     """
 
     create: Sequence[Difference]
@@ -188,6 +195,7 @@ class Differences:
     creatable: int
     closable: int
     kept: int
+    oldest_check: date | None
 
 
 def statement(limit: int) -> str:
@@ -234,12 +242,14 @@ def differences(context: Context, today: date, limit: int) -> Differences:
     def number(action: Literal["create", "close", "keep"]) -> int:
         return int(found[action]["number"]) if action in found else 0
 
+    oldest = [found[action]["oldest_check"] for action in ("create", "keep") if action in found]
     return Differences(
         create=_listed(found.get("create")),
         close=_listed(found.get("close")),
         creatable=number("create"),
         closable=number("close"),
         kept=number("keep"),
+        oldest_check=min(oldest, default=None),
     )
 
 

@@ -8,6 +8,9 @@ A mark is a document ``system/warehouse/marks/{purpose}:{tenant}:{subject}``. Tw
 So a row whose writer found the mark pending was there before the mark was cleared, hence before the rows were read. A
 claim leaves ``working_since`` behind until ``finish``: work that crashed is due again after the lease. BigQuery shows
 streamed rows within seconds, not at once; work therefore begins ``settling(context)`` seconds after its claim.
+
+Some work becomes due by the passing of time alone: ``finish`` may leave a ``wake_at``, from which on the mark is due
+although nothing was appended. Any claim uses it up; whoever then works states the next one.
 """
 
 from __future__ import annotations
@@ -47,7 +50,8 @@ class Mark:
         purpose: Such as ``merge`` or ``aso-opportunity-scan``.
         tenant_id: For whom.
         subject: Of what: an entity's name, or ``EVERYTHING``.
-        pending_since: When the first row came that the work has not seen.
+        pending_since: Since when there is something that no finished work has seen: when its first row came, or the
+            ``wake_at`` that came.
     """
 
     purpose: str
@@ -89,15 +93,18 @@ def marked(purpose: str, tenant_id: str, subject: str, now: datetime) -> dict[st
 
 def claimed(fields: Fields | None, now: datetime, lease: timedelta = LEASE) -> dict[str, Any] | None:
     """Return the fields of a mark once its work is taken, or None where there is nothing to take."""
-    if fields is None or not fields.get("open"):
+    if fields is None or not (fields.get("open") or _woken(fields, now)):
         return None
     working_since = fields.get("working_since")
     if working_since is not None and now - working_since < lease:
         return None
-    return {**fields, "pending": False, "open": True, "working_since": now}
+    taken = {"pending": False, "open": True, "working_since": now, "wake_at": None}
+    return {**fields, **taken, "behind_since": behind_since(fields)}
 
 
-def finished(fields: Fields | None, working_since: datetime, state: Mapping[str, Any]) -> dict[str, Any] | None:
+def finished(
+    fields: Fields | None, working_since: datetime, state: Mapping[str, Any], wake_at: datetime | None = None
+) -> dict[str, Any] | None:
     """Return the fields of a mark once its work is done, or None where the claim has passed to somebody else."""
     if fields is None or fields.get("working_since") != working_since:
         return None
@@ -105,8 +112,28 @@ def finished(fields: Fields | None, working_since: datetime, state: Mapping[str,
         **fields,
         "open": bool(fields.get("pending")),
         "working_since": None,
+        "behind_since": None,
+        "wake_at": wake_at,
         "state": {**(fields.get("state") or {}), **state},
     }
+
+
+def behind_since(fields: Fields) -> datetime:
+    """Return since when something is due that no finished work has seen.
+
+    A claim that was not finished keeps the time of what it took, so that work which fails again and again, and is
+    marked again meanwhile, grows old.
+    """
+    taken: datetime | None = fields.get("behind_since")
+    if taken is not None:
+        return taken
+    since: datetime = fields["pending_since"] if fields.get("open") else fields["wake_at"]
+    return since
+
+
+def _woken(fields: Fields, now: datetime) -> bool:
+    wake_at: datetime | None = fields.get("wake_at")
+    return wake_at is not None and wake_at <= now
 
 
 def settling(context: Context) -> float:
@@ -139,18 +166,27 @@ def set_marks(context: Context, tenant_id: str, wanted: Iterable[tuple[str, str]
             snapshot.reference.set(fields, merge=True, **bounded(context.deadline))
 
 
-def due(context: Context, purpose: str, lease: timedelta = LEASE) -> list[Mark]:
-    """Return the work of a purpose that nobody is doing, the longest waiting first.
+def due(context: Context, purpose: str, lease: timedelta = LEASE, now: datetime | None = None) -> list[Mark]:
+    """Return the work of a purpose that is due and that nobody is doing, the longest waiting first.
+
+    Args:
+        context: Circumstances.
+        purpose: Such as ``merge``.
+        lease: Age of a claim from which on its work has crashed.
+        now: The time to go by; None for the present.
 
     Raises:
         Unavailable: Firestore does not answer.
     """
-    client = context.clients.get(firestore_client)
-    query = client.collection(MARKS.path).where(filter=FieldFilter("purpose", "==", purpose))
-    query = query.where(filter=FieldFilter("open", "==", value=True)).limit(AT_ONCE)
-    now = datetime.now(UTC)
-    found = [snapshot.to_dict() for snapshot in selected(context, query)]
-    marks = [_mark(fields) for fields in found if claimed(fields, now, lease) is not None]
+    now = now or datetime.now(UTC)
+    of_purpose = context.clients.get(firestore_client).collection(MARKS.path)
+    of_purpose = of_purpose.where(filter=FieldFilter("purpose", "==", purpose))
+    queries = (
+        of_purpose.where(filter=FieldFilter("open", "==", value=True)),
+        of_purpose.where(filter=FieldFilter("wake_at", "<=", now)).order_by("wake_at"),
+    )
+    found = {each.id: each.to_dict() for query in queries for each in selected(context, query.limit(AT_ONCE))}
+    marks = [_mark(fields) for fields in found.values() if claimed(fields, now, lease) is not None]
     return sorted(marks, key=lambda mark: mark.pending_since)
 
 
@@ -159,25 +195,38 @@ def _mark(fields: Fields) -> Mark:
         purpose=fields["purpose"],
         tenant_id=fields["tenant_id"],
         subject=fields["subject"],
-        pending_since=fields["pending_since"],
+        pending_since=behind_since(fields),
     )
 
 
 def claim(
-    context: Context, purpose: str, tenant_id: str, subject: str = EVERYTHING, lease: timedelta = LEASE
+    context: Context,
+    purpose: str,
+    tenant_id: str,
+    subject: str = EVERYTHING,
+    lease: timedelta = LEASE,
+    now: datetime | None = None,
 ) -> Claim | None:
     """Clear a mark and take its work, or return None where nothing is due or somebody is working.
+
+    Args:
+        context: Circumstances.
+        purpose: Of the mark.
+        tenant_id: Of the mark.
+        subject: Of the mark.
+        lease: Age of a claim from which on its work has crashed.
+        now: The time to go by; None for the present.
 
     Raises:
         Unavailable: Firestore does not answer.
     """
 
     def change(fields: dict[str, Any] | None) -> tuple[dict[str, Any] | None, Claim | None]:
-        now = datetime.now(UTC)
-        taken = claimed(fields, now, lease)
+        moment = now or datetime.now(UTC)
+        taken = claimed(fields, moment, lease)
         if taken is None:
             return None, None
-        return taken, Claim(mark=_mark(taken), working_since=now, state=taken.get("state") or {})
+        return taken, Claim(mark=_mark(taken), working_since=moment, state=taken.get("state") or {})
 
     return changed(context, path_of(purpose, tenant_id, subject), change)
 
@@ -189,6 +238,8 @@ def finish(
     subject: str,
     working_since: datetime,
     state: Mapping[str, Any] | None = None,
+    *,
+    wake_at: datetime | None = None,
 ) -> bool:
     """End the work of a claim; tell whether the claim was still held.
 
@@ -199,13 +250,14 @@ def finish(
         subject: Of the mark.
         working_since: Names the claim.
         state: What the next work should know, such as how far this one got.
+        wake_at: When the work becomes due even if nothing is appended until then; None never.
 
     Raises:
         Unavailable: Firestore does not answer.
     """
 
     def change(fields: dict[str, Any] | None) -> tuple[dict[str, Any] | None, bool]:
-        ended = finished(fields, working_since, state or {})
+        ended = finished(fields, working_since, state or {}, wake_at)
         return ended, ended is not None
 
     return changed(context, path_of(purpose, tenant_id, subject), change)

@@ -15,5 +15,9 @@ from triggers import schedule
     },
 )
 def opportunity_scan(context: Context) -> None:
-    """Make one task for every tenant whose keywords, ranks or opportunities changed since its last scan."""
+    """Make one task for every tenant that changed since its last scan, or of which an opportunity ended by itself.
+
+    A change is one of keywords, ranks or opportunities; by itself an opportunity ends when its keyword was not checked
+    for 30 days.
+    """
     scan.enqueue_changed(context)

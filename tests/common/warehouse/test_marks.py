@@ -1,4 +1,4 @@
-"""No row is left without a pending mark or a running claim, in any interleaving of appending, working and crashing."""
+"""No row, and no end by time, is left without a mark that is due or a running claim, in any interleaving of steps."""
 
 from __future__ import annotations
 
@@ -12,7 +12,18 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from common.clients.registry import Clients
 from common.warehouse import marks
-from common.warehouse.marks import LEASE, claim, claimed, due, finish, finished, is_pending, marked, set_marks
+from common.warehouse.marks import (
+    LEASE,
+    behind_since,
+    claim,
+    claimed,
+    due,
+    finish,
+    finished,
+    is_pending,
+    marked,
+    set_marks,
+)
 from tests.common.warehouse.conftest import context_for
 
 START = datetime(2026, 9, 1, tzinfo=UTC)
@@ -31,6 +42,8 @@ class Marks(RuleBasedStateMachine):
         self.workers: dict[int, tuple[datetime, int]] = {}  # worker -> its claim and the rows it has read
         self.merged = 0
         self.next = 0
+        self.ending: datetime | None = None  # from when on, as the last finished work stated, there is something to do
+        self.behind: datetime | None = None  # how old that is what was taken since work was last finished
 
     @rule()
     def append(self) -> None:
@@ -60,8 +73,9 @@ class Marks(RuleBasedStateMachine):
 
     @rule()
     def take(self) -> None:
-        taken = claimed(self.fields, self.now)
-        if taken is not None:
+        before, taken = self.fields, claimed(self.fields, self.now)
+        if before is not None and taken is not None:
+            self.behind = self.behind or (before["pending_since"] if before.get("open") else self.ending)
             self.fields = taken
             self.next += 1
             self.workers[self.next] = (self.now, -1)
@@ -73,13 +87,16 @@ class Marks(RuleBasedStateMachine):
             worker = data.draw(st.sampled_from(unread))
             self.workers[worker] = (self.workers[worker][0], self.rows)
 
-    @rule(data=st.data())
-    def finish(self, data: st.DataObject) -> None:
+    @rule(data=st.data(), minutes=st.sampled_from([None, 1, 30, 90]))
+    def finish(self, data: st.DataObject, minutes: int | None) -> None:
         ready = [worker for worker, (_, seen) in self.workers.items() if seen >= 0]
         if ready:
             since, seen = self.workers.pop(data.draw(st.sampled_from(ready)))
             self.merged = max(self.merged, seen)
-            self.fields = finished(self.fields, since, {}) or self.fields
+            wake_at = None if minutes is None else self.now + timedelta(minutes=minutes)
+            ended = finished(self.fields, since, {}, wake_at)
+            if ended is not None:
+                self.fields, self.ending, self.behind = ended, wake_at, None
 
     @rule(data=st.data())
     def crash(self, data: st.DataObject) -> None:
@@ -103,6 +120,24 @@ class Marks(RuleBasedStateMachine):
             assert self.fields is not None
             assert self.fields["open"], "a row that nobody will merge"
             assert claimed(self.fields, self.now + LEASE) is not None, "a mark that can never be taken"
+
+    @invariant()
+    def every_end_by_time_is_seen_or_due(self) -> None:
+        if self.ending is not None:
+            later = max(self.now + LEASE, self.ending)
+            assert claimed(self.fields, later) is not None, "an end that nobody will see"
+
+    @invariant()
+    def nothing_is_due_without_reason(self) -> None:
+        if self.fields is not None and not self.fields.get("open"):
+            due_now = self.ending is not None and self.ending <= self.now
+            assert (claimed(self.fields, self.now) is not None) == due_now
+
+    @invariant()
+    def what_was_taken_keeps_its_age_until_work_is_finished(self) -> None:
+        if self.behind is not None:
+            assert self.fields is not None
+            assert behind_since(self.fields) == self.behind
 
 
 TestMarks = Marks.TestCase
@@ -142,6 +177,24 @@ def test_rows_that_come_during_the_work_make_it_due_again(clients: Clients) -> N
     assert due(context, "count") == [], "one at a time"
     finish(context, "count", "during", "keyword", taken.working_since)
     assert len(due(context, "count")) == 1
+
+
+def test_a_mark_becomes_due_by_itself_when_its_time_comes(clients: Clients) -> None:
+    context = context_for(clients, "sleepers")
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    set_marks(context, "sleepers", [("wake", "all")])
+    taken = claim(context, "wake", "sleepers")
+    assert taken is not None
+    finish(context, "wake", "sleepers", "all", taken.working_since, wake_at=tomorrow)
+    assert due(context, "wake") == []
+    assert claim(context, "wake", "sleepers") is None
+    [mark] = due(context, "wake", now=tomorrow)
+    assert (mark.tenant_id, mark.pending_since) == ("sleepers", tomorrow)
+    again = claim(context, "wake", "sleepers", now=tomorrow)
+    assert again is not None
+    assert due(context, "wake", now=tomorrow) == [], "somebody works on it"
+    finish(context, "wake", "sleepers", "all", again.working_since)
+    assert due(context, "wake", now=tomorrow + timedelta(days=400)) == [], "a time that has come is used up"
 
 
 @pytest.mark.parametrize("fields", [None, {"open": False, "pending": False}])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -12,11 +13,12 @@ import pytest
 from common.aso import scan
 from common.aso.entities import KEYWORDS, OPPORTUNITIES, SCAN
 from common.aso.models import Keyword, Opportunity
-from common.aso.opportunity_models import ScanTask
-from common.context import Context
+from common.aso.opportunity_models import ScanResult, ScanTask
+from common.context import PLATFORM_TENANT, Context
 from common.store import Repository, in_chunks, transact
 from common.warehouse import marks
 from tests.common.aso.scan.conftest import KeywordMaker, Warehouse, keyword
+from tests.common.queues import make_queues, tasks_of
 
 Synchronise = Callable[[], None]
 
@@ -248,6 +250,46 @@ def test_a_run_is_bounded_and_the_tenant_stays_marked_until_nothing_remains(
     second = scan.scan_claimed(tenant, ScanTask(working_since=again.working_since))
     assert counts(second) == {"created": 2, "unchanged": 3}
     assert marks.claim(tenant, SCAN, tenant.tenant_id) is None
+
+
+def scheduled(platform: Context, tenant: Context, now: datetime) -> list[ScanResult]:
+    """Fire the schedule at a time and do the tasks it made for the tenant; return what they did."""
+    made = {task.name for task in tasks_of(platform.clients, scan.TENANT_TASK)}
+    scan.enqueue_changed(platform, now)
+    tasks = [task for task in tasks_of(platform.clients, scan.TENANT_TASK) if task.name not in made]
+    bodies = [ScanTask.model_validate_json(task.http_request.body) for task in tasks]
+    return [scan.scan_claimed(tenant, body, now) for body in bodies]
+
+
+def test_an_opportunity_ends_when_its_keyword_is_not_checked_again_although_nothing_changes(
+    tenant: Context, fruit: KeywordMaker, synchronise: Synchronise
+) -> None:
+    make_queues(tenant.clients, scan.TENANT_TASK)
+    platform = dataclasses.replace(tenant, tenant_id=PLATFORM_TENANT)
+    now = datetime.now(UTC)
+    midnight = datetime.combine(now.date(), time.min, UTC)
+    older, newer = (fruit(f"{days} days ago", last_checked=now - timedelta(days=days)) for days in (20, 3))
+    store(tenant, older, newer)
+    synchronise()
+    marks.set_marks(tenant, tenant.tenant_id, [(SCAN, marks.EVERYTHING)])
+    assert [counts(each) for each in scheduled(platform, tenant, now)] == [{"created": 2}]
+    synchronise()
+
+    assert scheduled(platform, tenant, midnight + timedelta(days=11, seconds=-1)) == [], "the 30th day still counts"
+    assert [counts(each) for each in scheduled(platform, tenant, midnight + timedelta(days=11))] == [
+        {"unchanged": 1, "closed": 1}
+    ]
+    synchronise()
+    assert {each.keyword: each.closed_reason for each in stored(tenant)} == {
+        older.keyword: "not_checked_in_30_days",
+        newer.keyword: None,
+    }
+
+    assert scheduled(platform, tenant, midnight + timedelta(days=28, seconds=-1)) == []
+    assert [counts(each) for each in scheduled(platform, tenant, midnight + timedelta(days=28))] == [{"closed": 1}]
+    synchronise()
+    assert {each.closed_reason for each in stored(tenant)} == {"not_checked_in_30_days"}
+    assert scheduled(platform, tenant, midnight + timedelta(days=4000)) == [], "nothing is left that could end"
 
 
 def test_the_answer_is_ranked_by_expected_gain(tenant: Context, fruit: KeywordMaker, synchronise: Synchronise) -> None:

@@ -139,6 +139,23 @@ def test_only_the_difference_is_returned(tenant: Context, warehouse: Warehouse, 
     assert (answer.creatable, answer.closable, answer.kept) == (2, 1, 1)
 
 
+def test_the_earliest_check_is_that_of_what_holds_or_is_to_be_made(
+    tenant: Context, warehouse: Warehouse, fruit: KeywordMaker
+) -> None:
+    def checked(text: str, days: int, **fields: Any) -> Keyword:
+        return fruit(text, last_checked=NOW - timedelta(days=days), **fields)
+
+    kept, fresh = checked("kept", 12), checked("fresh", 9)
+    ended, never = checked("ended", 25, difficulty_score=70.0), checked("never", 27, difficulty_score=70.0)
+    warehouse.keywords(kept, fresh, ended, never)
+    warehouse.opportunities(opportunity(kept), opportunity(ended))
+    assert differences(tenant, TODAY, 100).oldest_check == TODAY - timedelta(days=12)
+    warehouse.keywords(ended, never, fresh)
+    assert differences(tenant, TODAY, 100).oldest_check == TODAY - timedelta(days=9)
+    warehouse.keywords(ended, never)
+    assert differences(tenant, TODAY, 100).oldest_check is None
+
+
 def test_an_opportunity_of_a_deleted_keyword_is_to_be_closed(
     tenant: Context, warehouse: Warehouse, fruit: KeywordMaker
 ) -> None:
