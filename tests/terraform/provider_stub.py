@@ -3,7 +3,7 @@
 Terraform itself does the work of a plan: it evaluates expressions, follows modules and references and compares the
 result with the schema. The provider is asked for that schema, for its opinion of a resource's arguments and for the
 values it would fill in. This one answers from ``google_6.50.0.schema.json.gz``, refuses words that an argument does not
-admit, and leaves what the real provider computes unknown. It cannot apply anything.
+admit, and leaves what the real provider computes unknown, or foretells it. It cannot apply anything.
 
 ``with provider_stub() as environment`` gives the environment variables under which ``terraform`` uses it in place of
 ``hashicorp/google`` and ``hashicorp/google-beta``, without a registry. By hand:
@@ -17,7 +17,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -40,6 +40,15 @@ COMPUTED_WHEN_ABSENT = frozenset({"id", "address"})
 
 PROVIDER_WIDE = ("project", "region", "zone")
 """Optional arguments that the real provider takes from its own configuration."""
+
+IDENTITIES = ("name", "account_id", "secret_id", "table_id", "dataset_id", "api_id", "api_config_id", "gateway_id")
+"""Arguments that name a resource, the narrower first."""
+
+COLLECTIONS = {
+    "google_pubsub_topic": "topics",
+    "google_pubsub_subscription": "subscriptions",
+    "google_secret_manager_secret": "secrets",
+}
 
 Schema = Mapping[str, Any]
 
@@ -101,8 +110,38 @@ def _diagnostic(summary: str, path: tuple[str | int, ...] = ()) -> Any:
     return message
 
 
-def _planned(block: Schema, value: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Fill in what the provider computes: unknown, or its default, or its own project."""
+Foretell = Callable[[str, Any], Any]
+"""Gives the value of a computed attribute from its name and type."""
+
+
+def _unknown(name: str, type_: Any) -> Any:
+    return UNKNOWN
+
+
+def _foretelling(type_name: str, value: Mapping[str, Any], given: Mapping[str, Any]) -> Foretell:
+    """Return what tells references to a resource apart: its names as the real provider forms them, or made up ones."""
+    identity = next((value[name] for name in IDENTITIES if isinstance(value.get(name), str)), None)
+    if identity is None:
+        return _unknown
+    project = value.get("project") or given.get("project", "")
+    names: dict[str, str] = {}
+    if type_name == "google_service_account":
+        email = f"{identity}@{project}.iam.gserviceaccount.com"
+        names = {"email": email, "member": f"serviceAccount:{email}"}
+        names["id"] = names["name"] = f"projects/{project}/serviceAccounts/{email}"
+    elif collection := COLLECTIONS.get(type_name):
+        names = {"id": f"projects/{project}/{collection}/{identity}"}
+
+    def foretell(name: str, type_: Any) -> Any:
+        return names.get(name, f"<{type_name} {identity} {name}>") if type_ == "string" else UNKNOWN
+
+    return foretell
+
+
+def _planned(
+    block: Schema, value: Mapping[str, Any], given: Mapping[str, Any], foretell: Foretell = _unknown
+) -> dict[str, Any]:
+    """Fill in what the provider computes: unknown or foretold, or its default, or its own project."""
     planned = dict(value)
     for name, attribute in block.get("attributes", {}).items():
         if planned.get(name) is not None or not attribute.get("computed"):
@@ -110,17 +149,16 @@ def _planned(block: Schema, value: Mapping[str, Any], given: Mapping[str, Any]) 
         if name in given:
             planned[name] = given[name]
         elif not attribute.get("optional") or name in COMPUTED_WHEN_ABSENT:
-            planned[name] = UNKNOWN
+            planned[name] = foretell(name, attribute["type"])
         else:
             planned[name] = attribute.get("default")
     for name, nested in block.get("block_types", {}).items():
-        single = nested["nesting_mode"] == "single"
         elements = [
-            _planned(nested["block"], element, {}) if isinstance(element, dict) else element
+            _planned(nested["block"], element, {}, foretell) if isinstance(element, dict) else element
             for _, element in _elements(nested, planned.get(name))
         ]
         if elements:
-            planned[name] = elements[0] if single else elements
+            planned[name] = elements[0] if nested["nesting_mode"] == "single" else elements
     return planned
 
 
@@ -136,11 +174,13 @@ class Stub:
 
     Attributes:
         schema: Its schemas, as ``schema_source.load`` gives them.
+        foretell: Whether to give computed names a value instead of leaving them unknown.
         given: Its own arguments that its resources fall back to.
     """
 
-    def __init__(self, schema: Schema) -> None:
+    def __init__(self, schema: Schema, *, foretell: bool = False) -> None:
         self.schema = schema
+        self.foretell = foretell
         self.given: dict[str, Any] = {}
 
     def GetProviderSchema(self, request: Any) -> dict[str, Any]:  # noqa: N802  # a name of the protocol
@@ -186,7 +226,8 @@ class Stub:
         if proposed is None:
             return {"planned_state": request.proposed_new_state}
         block = self.schema["resource_schemas"][request.type_name]["block"]
-        return {"planned_state": _packed(_planned(block, proposed, self.given)), "legacy_type_system": True}
+        foretell = _foretelling(request.type_name, proposed, self.given) if self.foretell else _unknown
+        return {"planned_state": _packed(_planned(block, proposed, self.given, foretell)), "legacy_type_system": True}
 
     def ApplyResourceChange(self, request: Any) -> dict[str, Any]:  # noqa: N802
         """Refuse: there is no cloud here."""
@@ -242,8 +283,13 @@ def _serving(stub: Stub, socket: Path) -> Iterator[dict[str, Any]]:
 
 
 @contextmanager
-def provider_stub() -> Iterator[dict[str, str]]:
+def provider_stub(*, foretell: bool = False) -> Iterator[dict[str, str]]:
     """Serve every provider of the schema file while the block runs.
+
+    Args:
+        foretell: Give ids, addresses and accounts their likely value, so that a plan shows which resource refers to
+            which. Without it they are unknown, as with the real provider: only then does Terraform refuse what it
+            cannot plan with them.
 
     Yields:
         The environment variables that make ``terraform`` use them.
@@ -252,7 +298,7 @@ def provider_stub() -> Iterator[dict[str, str]]:
         folder = Path(name)
         (folder / "terraformrc").touch()
         reattach = {
-            address: running.enter_context(_serving(Stub(schema), folder / f"{number}.sock"))
+            address: running.enter_context(_serving(Stub(schema, foretell=foretell), folder / f"{number}.sock"))
             for number, (address, schema) in enumerate(load().items())
         }
         yield {
