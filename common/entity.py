@@ -104,6 +104,8 @@ class Entity(Generic[EntityModel]):
         wakes: Names of scans that a change makes due, such as ``aso-opportunity-scan``.
         personal: Fields with personal data.
         secret: Fields that never leave Firestore: not in events, logs, the warehouse or exports.
+        writable: Model of the fields that people of the tenant may change in Firestore directly, past the functions;
+            the security rules are made from it. None: the functions write alone.
         schema_version: Version of the schema.
     """
 
@@ -123,4 +125,5 @@ class Entity(Generic[EntityModel]):
     wakes: tuple[str, ...] = ()
     personal: tuple[str, ...] = ()
     secret: tuple[str, ...] = ()
+    writable: type[Model] | None = None
     schema_version: int = 1

@@ -46,7 +46,9 @@ def render(entities: list[Entity[Any]]) -> str:
     records = []
     for entity in entities:
         record = {
-            field.name: getattr(entity, field.name) for field in dataclasses.fields(entity) if field.name != "model"
+            field.name: getattr(entity, field.name)
+            for field in dataclasses.fields(entity)
+            if field.name not in {"model", "writable"}
         }
         for name in ("unique", "indexes", "caches"):
             record[name] = [dataclasses.asdict(value) for value in record[name]]

@@ -69,6 +69,14 @@ class ContentUpdate(Model):
     monthly_conversions: Count | None = Field(default=None, examples=[63])
 
 
+class ContentText(Model):
+    """What people may change of a piece in Firestore directly: words that no rule and no other document depends on."""
+
+    title: Title
+    meta_description: MetaDescription | None = None
+    word_count: Count | None = None
+
+
 class ContentQuery(Model):
     """Which pieces to list; newest first."""
 

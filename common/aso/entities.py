@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from common.aso.caches import ASO_CONTENT, ASO_KEYWORDS, ASO_OPPORTUNITIES, ASO_STATS
+from common.aso.content_models import ContentText
 from common.aso.models import ContentPiece, Keyword, Opportunity, RankObservation
 from common.entity import Entity, Index, Table, Unique
 
@@ -60,6 +61,7 @@ CONTENT_PIECES = Entity(
         cluster=("status", "content_type"),
     ),
     caches=(ASO_CONTENT, ASO_STATS),
+    writable=ContentText,
 )
 
 KEYWORDS = Entity(

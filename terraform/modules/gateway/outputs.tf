@@ -1,0 +1,4 @@
+output "host" {
+  description = "Host name of the gateway."
+  value       = google_api_gateway_gateway.this.default_hostname
+}

@@ -1,0 +1,4 @@
+output "channels" {
+  description = "Where alerts go."
+  value       = local.channels
+}

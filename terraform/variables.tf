@@ -1,0 +1,223 @@
+variable "alert_emails" {
+  description = "Addresses that alerts and budget warnings go to."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition = alltrue([
+      for email in var.alert_emails : can(regex("^[^@\\s]+@[^@\\s]+$", email))
+    ])
+    error_message = "Every entry of alert_emails is an e-mail address."
+  }
+}
+
+variable "allowed_origins" {
+  description = "Exact origins that browsers may call from."
+  type        = set(string)
+  default     = []
+
+  validation {
+    # Document 004: never "*"; a pattern would let strangers' pages call.
+    condition = alltrue([
+      for origin in var.allowed_origins :
+      can(regex("^(https://[a-z0-9.-]+|http://localhost)(:[0-9]+)?$", origin))
+    ])
+    error_message = "An origin is https://host[:port] or http://localhost[:port], without a wildcard or path."
+  }
+}
+
+variable "budget" {
+  description = "Monthly budget in whole units of the currency of the billing account; null sets none."
+  type = object({
+    amount          = number
+    billing_account = string
+  })
+  default = null
+
+  validation {
+    condition = var.budget == null ? true : (
+      var.budget.amount >= 1 && floor(var.budget.amount) == var.budget.amount
+    )
+    error_message = "The budget is a whole number, 1 or more."
+  }
+}
+
+variable "database_id" {
+  description = "Firestore database."
+  type        = string
+  default     = "(default)"
+
+  validation {
+    condition     = can(regex("^(\\(default\\)|[a-z][a-z0-9-]{2,61}[a-z0-9])$", var.database_id))
+    error_message = "A database id is (default), or 4 to 63 lower-case letters, digits and hyphens."
+  }
+}
+
+variable "database_location" {
+  description = "Location of the Firestore database; it can never be changed. Multi-regions: nam5, eur3."
+  type        = string
+  default     = "us-central1"
+
+  validation {
+    condition     = can(regex("^(nam5|eur3|[a-z]+-[a-z]+[0-9]+)$", var.database_location))
+    error_message = "A location is nam5, eur3 or a region such as us-central1."
+  }
+
+  validation {
+    # A document trigger and its function stand where the database stands.
+    condition = lookup(
+      { nam5 = "us-central1", eur3 = "europe-west4" },
+      var.database_location, var.database_location
+    ) == var.region
+    error_message = "The region is that of the database: us-central1 for nam5, europe-west4 for eur3."
+  }
+}
+
+variable "deletion_protection" {
+  description = "Whether destroying refuses to touch databases, buckets and data sets that hold data."
+  type        = bool
+  default     = true
+}
+
+variable "domain" {
+  description = "Host name of the load balancer; its DNS record has to point to the output `address`."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.domain == null ? true : can(regex("^([a-z0-9-]+\\.)+[a-z]{2,}$", var.domain))
+    error_message = "The domain is a host name such as api.example.com."
+  }
+
+  validation {
+    condition     = (var.front_door == "load_balancer") == (var.domain != null)
+    error_message = "The load balancer needs a domain, and nothing else takes one."
+  }
+}
+
+variable "environment" {
+  description = "Name of the environment, for labels and alerts."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{0,20}$", var.environment))
+    error_message = "An environment is up to 21 lower-case letters, digits and hyphens."
+  }
+}
+
+variable "front_door" {
+  description = "gateway (REST routes, functions private) or load_balancer (function URLs, own domain)."
+  type        = string
+  default     = "gateway"
+
+  validation {
+    condition     = contains(["gateway", "load_balancer"], var.front_door)
+    error_message = "The front door is gateway or load_balancer."
+  }
+}
+
+variable "keep_warm" {
+  description = "Whether functions keep the idle instances they declare; false scales all to zero."
+  type        = bool
+  default     = true
+}
+
+variable "log_retention_days" {
+  description = "Days that logs are kept (document 000: 30)."
+  type        = number
+  default     = 30
+
+  validation {
+    condition     = var.log_retention_days >= 1 && var.log_retention_days <= 3650
+    error_message = "Logs are kept 1 to 3650 days."
+  }
+}
+
+variable "project_id" {
+  description = "Google Cloud project."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{4,28}[a-z0-9]$", var.project_id))
+    error_message = "A project id has 6 to 30 lower-case letters, digits and hyphens."
+  }
+}
+
+variable "project_number" {
+  description = "Number of the project: it names Google's service agents and the functions' addresses."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[0-9]{6,13}$", var.project_number))
+    error_message = "A project number has 6 to 13 digits: gcloud projects describe."
+  }
+}
+
+variable "rate_limits" {
+  description = "Calls a minute by rate tier; tiers left out keep the values of document 004."
+  type = object({
+    ai        = optional(number)
+    expensive = optional(number)
+    standard  = optional(number)
+  })
+  default = {}
+
+  validation {
+    condition = alltrue([
+      for limit in values(var.rate_limits) : limit == null ? true : (limit >= 1 && floor(limit) == limit)
+    ])
+    error_message = "A rate limit is a whole number, 1 or more."
+  }
+}
+
+variable "redis" {
+  description = "Memorystore for caches, rates and breakers; null goes without (slower, never wrong)."
+  type = object({
+    memory_gb = optional(number, 1)
+    tier      = optional(string, "STANDARD_HA")
+  })
+  default = null
+
+  validation {
+    condition     = var.redis == null ? true : var.redis.memory_gb >= 1 && var.redis.memory_gb <= 300
+    error_message = "Redis has 1 to 300 GB."
+  }
+
+  validation {
+    condition     = var.redis == null ? true : contains(["BASIC", "STANDARD_HA"], var.redis.tier)
+    error_message = "The tier of Redis is BASIC or STANDARD_HA."
+  }
+}
+
+variable "region" {
+  description = "Region of the functions and of the tenants' data sets."
+  type        = string
+  default     = "us-central1"
+
+  validation {
+    condition     = can(regex("^[a-z]+-[a-z]+[0-9]+$", var.region))
+    error_message = "A region is a name such as us-central1."
+  }
+}
+
+variable "runtime" {
+  description = "Runtime of the functions."
+  type        = string
+  default     = "python311"
+
+  validation {
+    condition     = can(regex("^python3(1[1-9])$", var.runtime))
+    error_message = "The runtime is python311 or newer."
+  }
+}
+
+variable "tenants" {
+  description = "Tenants whose data sets Terraform makes and keeps; others are provisioned at run time."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for tenant in var.tenants : can(regex("^[a-z0-9][a-z0-9_]{0,62}$", tenant))])
+    error_message = "A tenant id has lower-case letters, digits and underscores."
+  }
+}

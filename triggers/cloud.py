@@ -1,0 +1,110 @@
+"""Generate what Terraform needs of the declarations and cannot read from a JSON file that functions carry.
+
+``terraform/declarations.json`` holds the collections of technical documents (``common.technical``) and the warehouse's
+tables and views (``common.warehouse.tables``); ``terraform/firestore.rules`` comes from ``triggers.rules``. They are no
+part of ``common/entities.json`` because every bundle contains that file: an index would redeploy every function.
+Run as ``python -m triggers.cloud [--check]``.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from common.registry import entities
+from common.technical import COLLECTIONS, TechnicalCollection
+from common.warehouse.tables import Relation, Relations, relations, view_query
+from triggers.entities import declared_entities
+from triggers.rules import render as render_rules
+
+TERRAFORM = Path(__file__).parent.parent / "terraform"
+DECLARATIONS = TERRAFORM / "declarations.json"
+RULES = TERRAFORM / "firestore.rules"
+
+PROJECT = "placeholder-project"
+TENANT = "placeholder_tenant"
+"""Stand-ins that names are made with, and then replaced by ``{project_id}`` and ``{tenant_id}``."""
+
+
+def technical(collections: Iterable[TechnicalCollection]) -> list[dict[str, Any]]:
+    """Return the technical collections by collection id, to which Firestore's settings belong.
+
+    Two collections of one id share indexes, exemptions and TTL fields.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for collection in collections:
+        name = collection.path.rpartition("/")[2]
+        settings = found.setdefault(name, {"collection": name, "indexes": [], "ttl": [], "unindexed": []})
+        settings["indexes"] += [list(index.fields) for index in collection.indexes]
+        settings["unindexed"] += collection.unindexed
+        settings["ttl"] += [collection.ttl] if collection.ttl else []
+    for settings in found.values():
+        settings["ttl"] = sorted(set(settings["ttl"]))
+        settings["unindexed"] = sorted(set(settings["unindexed"]))
+    return [found[name] for name in sorted(found)]
+
+
+def warehouse() -> dict[str, dict[str, Any]]:
+    """Return every table and view of the warehouse by name."""
+    found: dict[str, dict[str, Any]] = {}
+    for entity in entities().values():
+        if entity.table is None:
+            continue
+        made = relations(PROJECT, TENANT, entity)
+        for relation in filter(None, (made.log, made.current)):
+            found[relation.name] = _table(made, relation)
+        found[made.view_name] = _view(made)
+    return dict(sorted(found.items()))
+
+
+def _table(made: Relations, relation: Relation) -> dict[str, Any]:
+    return {
+        "dataset": made.table.dataset,
+        "description": relation.description,
+        "schema": [column.resource() for column in relation.columns],
+        "partition": relation.partition,
+        "expires_after": relation.expires_after,
+        "cluster": list(relation.cluster),
+        "query": None,
+    }
+
+
+def _view(made: Relations) -> dict[str, Any]:
+    query = view_query(made).replace(PROJECT, "{project_id}").replace(TENANT, "{tenant_id}")
+    return {
+        "dataset": made.table.dataset,
+        "description": f"The newest state of every {made.entity.name}, changes of the last seconds included.",
+        "schema": [],
+        "partition": None,
+        "expires_after": None,
+        "cluster": [],
+        "query": query,
+    }
+
+
+def generated() -> dict[Path, str]:
+    """Return the text of every generated file."""
+    declarations = {"technical": technical(COLLECTIONS), "warehouse": warehouse()}
+    return {
+        DECLARATIONS: json.dumps(declarations, indent=2) + "\n",
+        RULES: render_rules(declared_entities()),
+    }
+
+
+def main(arguments: list[str]) -> int:
+    """Write the files, or with ``--check`` tell whether they are fresh."""
+    fresh = True
+    for file, text in generated().items():
+        if "--check" not in arguments:
+            file.write_text(text, encoding="utf-8")
+        elif not file.exists() or file.read_text(encoding="utf-8") != text:
+            sys.stderr.write(f"terraform/{file.name} is stale: run nox -s manifest\n")
+            fresh = False
+    return 0 if fresh else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
