@@ -337,10 +337,10 @@ class DeadLetterQuery(Model):
         cursor: ``next_cursor`` of the page before.
     """
 
-    function: str | None = None
+    function: str | None = Field(default=None, max_length=128)
     status: Status | None = None
     limit: int = Field(default=50, ge=1, le=200)
-    cursor: str | None = None
+    cursor: str | None = Field(default=None, max_length=4096)
 
 
 class ReplayRequest(Model):
@@ -351,7 +351,7 @@ class ReplayRequest(Model):
         limit: At most so many.
     """
 
-    function: str
+    function: str = Field(max_length=128)
     limit: int = Field(default=100, ge=1, le=500)
 
 

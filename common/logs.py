@@ -18,7 +18,19 @@ from common.settings import Settings
 
 MASK = "***"
 _ENCODER = json.JSONEncoder(default=str, ensure_ascii=False, separators=(",", ":"))
-_SECRET_PARTS = ("secret", "token", "password", "authorization", "api_key", "api-key", "apikey", "cookie", "credential")
+_SECRET_PARTS = (
+    "secret",
+    "token",
+    "password",
+    "authorization",
+    "api_key",
+    "api-key",
+    "apikey",
+    "cookie",
+    "credential",
+    "jwt",
+    "assertion",
+)
 _SEVERITIES = {"warn": "WARNING", "exception": "ERROR", "critical": "CRITICAL"}
 
 Event = MutableMapping[str, Any]

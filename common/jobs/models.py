@@ -118,4 +118,4 @@ class JobListQuery(Model):
     status: JobStatus | None = None
     type: str | None = Field(default=None, max_length=64)
     limit: int = Field(default=50, ge=1, le=200)
-    cursor: str | None = None
+    cursor: str | None = Field(default=None, max_length=4096)

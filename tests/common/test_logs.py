@@ -154,3 +154,11 @@ def test_the_console_is_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     assert "aso-content-create" in printed
     assert "xyn_secret" not in printed
     assert "googleapis" not in printed
+
+
+@pytest.mark.parametrize(
+    "name", ["X-Goog-IAP-JWT-Assertion", "client_assertion", "Cookie", "X-Serverless-Authorization"]
+)
+def test_headers_that_carry_credentials_are_secret(name: str) -> None:
+    assert logs.is_secret(name)
+    assert not logs.is_secret(name[:1] + "ordinary")

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import threading
+import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
+from triggers.exchange import REQUEST_ID
 from triggers.local.functions import Http, LocalFunction, declared
 
 WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
@@ -128,16 +130,19 @@ def _problem(
     environ: dict[str, Any], start_response: Any, problem: tuple[int, str, str], headers: list[tuple[str, str]]
 ) -> list[bytes]:
     status, code, detail = problem
+    given = environ.get("HTTP_X_REQUEST_ID", "")
+    request_id = given if REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
     document = {
         "type": f"/problems/{code}",
         "title": TITLES[status],
         "status": status,
         "detail": detail,
         "code": code,
-        "request_id": environ.get("HTTP_X_REQUEST_ID", ""),
+        "request_id": request_id,
         "instance": quote(environ.get("PATH_INFO", "").encode("latin-1")),
     }
     body = json.dumps(document).encode()
     base = [("Content-Type", "application/problem+json"), ("Content-Length", str(len(body)))]
+    base.append(("X-Request-ID", request_id))
     start_response(f"{status} {TITLES[status]}", base + headers)
     return [body]

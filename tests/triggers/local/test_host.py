@@ -99,6 +99,10 @@ def test_the_name_moves_out_of_the_path_at_the_function_url_only() -> None:
     assert client.get("/v1/things/x").data == b"thing-get  /v1/things/x"
     assert client.post("/event-take").data == b"event-take /event-take /"
     assert client.get("/elsewhere").status_code == 404
+    told = client.get("/elsewhere", headers={"X-Request-ID": "mine"})
+    assert told.headers["X-Request-ID"] == told.get_json()["request_id"] == "mine"
+    told = client.get("/elsewhere", headers={"X-Request-ID": "no id of ours"})
+    assert told.headers["X-Request-ID"] == told.get_json()["request_id"] != "no id of ours"
     wrong = client.put("/v1/things/x")
     assert (wrong.status_code, wrong.headers["Allow"]) == (405, "DELETE, GET, HEAD, OPTIONS")
 
