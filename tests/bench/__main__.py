@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import logging
 import sys
 
 from rich.console import Console
@@ -26,6 +27,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="nox -s bench --", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[*BENCHMARKS, []], help="benchmarks to run")
     names = parser.parse_args(arguments).names or list(BENCHMARKS)
+    logging.getLogger("google.cloud.pubsub_v1").setLevel(logging.ERROR)  # it tells of every message it has settled
     console = Console(width=150 if not sys.stdout.isatty() else None)
     for name in names:
         measurements = importlib.import_module(f"tests.bench.{name}").run()
