@@ -12,8 +12,10 @@ expensive operation do not use up the budget of the cheap ones.
 from __future__ import annotations
 
 import functools
+import hashlib
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import redis
@@ -37,6 +39,8 @@ if left < 0 then
 end
 return {count, left}
 """
+COUNT_AND_TIME_LEFT_DIGEST = hashlib.sha1(COUNT_AND_TIME_LEFT, usedforsecurity=False).hexdigest()
+"""The name Redis knows the script by, once it has run it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,12 +85,16 @@ class SharedWindows(RedisStorage):
     """The windows in Redis, read and counted in one round trip (the library's own fixed window needs three)."""
 
     def initialize_storage(self, _uri: str) -> None:
-        """Register the one script that is used, instead of the library's six."""
-        self.lua_count = self.get_connection().register_script(COUNT_AND_TIME_LEFT)
+        """Register none of the library's six scripts."""
 
-    def hit(self, key: str) -> tuple[int, float]:
+    def hit(self, client: redis.Redis, key: str) -> tuple[int, float]:
         """Count a call; return the calls in the window and the seconds it still lasts."""
-        count, left = self.lua_count([self.prefixed_key(key)], [WINDOW * 1000])
+        execute: Callable[..., tuple[int, int]] = client.execute_command
+        arguments = (1, self.prefixed_key(key), WINDOW * 1000)
+        try:
+            count, left = execute("EVALSHA", COUNT_AND_TIME_LEFT_DIGEST, *arguments)
+        except redis.exceptions.NoScriptError:
+            count, left = execute("EVAL", COUNT_AND_TIME_LEFT, *arguments)
         return int(count), int(left) / 1000
 
 
@@ -107,7 +115,7 @@ class Windows:
         if shared is None or shared.storage.connection_pool is not client.connection_pool:
             shared = SharedWindows("redis://", connection_pool=client.connection_pool, key_prefix="limits")
             self._shared = shared
-        return shared.hit(key)
+        return shared.hit(client, key)
 
     def hit_locally(self, key: str) -> tuple[int, float]:
         """Count a call in this process only: looser than the shared windows, but never an error."""
