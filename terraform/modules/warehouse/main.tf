@@ -7,9 +7,9 @@ locals {
     { for dataset in var.datasets : dataset => "Platform-wide analytical data." },
     merge([
       for tenant in var.tenants : {
-        for relation in values(var.relations) :
-        replace(relation.dataset, "{tenant_id}", tenant) => "Analytical data of tenant ${tenant}."
-        if strcontains(relation.dataset, "{tenant_id}")
+        for dataset in distinct(values(var.relations)[*].dataset) :
+        replace(dataset, "{tenant_id}", tenant) => "Analytical data of tenant ${tenant}."
+        if strcontains(dataset, "{tenant_id}")
       }
     ]...),
   )
