@@ -123,7 +123,7 @@ class Configuration:
         """
         done = self.run(*arguments)
         if done.returncode != 0:
-            raise TerraformError(f"terraform {' '.join(arguments)}\n{done.stdout}{done.stderr}")
+            raise TerraformError(f"terraform {' '.join(arguments)}\n{done.stderr or done.stdout}")
         return done.stdout
 
     def plan(self, environment: str, **variables: Any) -> Inventory:
