@@ -179,8 +179,7 @@ def due(context: Context, purpose: str, lease: timedelta = LEASE, now: datetime 
         Unavailable: Firestore does not answer.
     """
     now = now or datetime.now(UTC)
-    of_purpose = context.clients.get(firestore_client).collection(MARKS.path)
-    of_purpose = of_purpose.where(filter=FieldFilter("purpose", "==", purpose))
+    of_purpose = _of_purpose(context, purpose)
     queries = (
         of_purpose.where(filter=FieldFilter("open", "==", value=True)),
         of_purpose.where(filter=FieldFilter("wake_at", "<=", now)).order_by("wake_at"),
@@ -188,6 +187,25 @@ def due(context: Context, purpose: str, lease: timedelta = LEASE, now: datetime 
     found = {each.id: each.to_dict() for query in queries for each in selected(context, query.limit(AT_ONCE))}
     marks = [_mark(fields) for fields in found.values() if claimed(fields, now, lease) is not None]
     return sorted(marks, key=lambda mark: mark.pending_since)
+
+
+def lagging(context: Context, purpose: str, age: timedelta, now: datetime | None = None) -> list[Mark]:
+    """Return the marks with something that no finished work has seen for longer than ``age``, the oldest first.
+
+    Marks that somebody works on are among them: work that fails and begins again and again makes no progress.
+
+    Raises:
+        Unavailable: Firestore does not answer.
+    """
+    oldest = (now or datetime.now(UTC)) - age
+    query = _of_purpose(context, purpose).where(filter=FieldFilter("open", "==", value=True))
+    marks = [_mark(each.to_dict()) for each in selected(context, query.limit(AT_ONCE))]
+    return sorted((mark for mark in marks if mark.pending_since < oldest), key=lambda mark: mark.pending_since)
+
+
+def _of_purpose(context: Context, purpose: str) -> firestore.Query:
+    query: firestore.Query = context.clients.get(firestore_client).collection(MARKS.path)
+    return query.where(filter=FieldFilter("purpose", "==", purpose))
 
 
 def _mark(fields: Fields) -> Mark:

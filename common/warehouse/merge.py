@@ -14,10 +14,11 @@ from datetime import UTC, datetime, timedelta
 
 from common.context import Context
 from common.errors import ConfigurationError
+from common.logs import logger
 from common.model import Model, Timestamp
 from common.registry import entities
 from common.tasks import enqueue
-from common.warehouse.marks import MERGE, claim, due, finish, settling, state_of
+from common.warehouse.marks import MERGE, claim, due, finish, lagging, settling, state_of
 from common.warehouse.query import run
 from common.warehouse.tables import LOG_RETENTION_DAYS, RECENT_DAYS, Relation, Relations, relations
 
@@ -27,6 +28,10 @@ later than they are stamped."""
 PATIENCE = 240.0
 """Seconds one merge may take."""
 TASK = "platform-warehouse-merge-table"
+LAG = timedelta(hours=1)
+"""Age of unmerged changes from which on somebody should look: a merge is due every ten minutes."""
+LAG_EVENT = "warehouse_lag"
+"""Message of the log line that the alert on unmerged tables looks for."""
 
 
 class MergeTable(Model):
@@ -59,12 +64,13 @@ class Merged:
 
 
 def fan_out(context: Context) -> int:
-    """Take all merges that are due and create a task for each; return how many.
+    """Warn of what has waited too long, then take all merges that are due and create a task for each; return how many.
 
     Raises:
         Unavailable: Firestore or Cloud Tasks does not answer; what was taken and has no task is due again after the
             lease.
     """
+    warn_of_lag(context)
     count = 0
     for mark in due(context, MERGE):
         own = context.for_tenant(mark.tenant_id)
@@ -75,6 +81,19 @@ def fan_out(context: Context) -> int:
         enqueue(own, TASK, body, delay=settling(context))
         count += 1
     return count
+
+
+def warn_of_lag(context: Context) -> int:
+    """Log one warning for each table whose changes have waited for a merge for more than an hour; return how many.
+
+    Raises:
+        Unavailable: Firestore does not answer.
+    """
+    found = lagging(context, MERGE, LAG)
+    for mark in found:
+        age = int((datetime.now(UTC) - mark.pending_since).total_seconds())
+        logger(context).warning(LAG_EVENT, tenant_id=mark.tenant_id, entity=mark.subject, age_seconds=age)
+    return len(found)
 
 
 def merge_claimed(context: Context, body: MergeTable) -> None:

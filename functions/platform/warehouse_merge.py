@@ -15,5 +15,5 @@ from triggers import schedule
     max_instances=1,
 )
 def warehouse_merge(context: Context) -> None:
-    """Take the marks that are due and create one task per table."""
+    """Warn of tables that have waited for more than an hour, then create one task per table that is due."""
     merge.fan_out(context)

@@ -91,12 +91,24 @@ class Marks(RuleBasedStateMachine):
     def finish(self, data: st.DataObject, minutes: int | None) -> None:
         ready = [worker for worker, (_, seen) in self.workers.items() if seen >= 0]
         if ready:
-            since, seen = self.workers.pop(data.draw(st.sampled_from(ready)))
-            self.merged = max(self.merged, seen)
-            wake_at = None if minutes is None else self.now + timedelta(minutes=minutes)
-            ended = finished(self.fields, since, {}, wake_at)
-            if ended is not None:
-                self.fields, self.ending, self.behind = ended, wake_at, None
+            self.end(data.draw(st.sampled_from(ready)), minutes)
+
+    def end(self, worker: int, minutes: int | None) -> None:
+        since, seen = self.workers.pop(worker)
+        self.merged = max(self.merged, seen)
+        wake_at = None if minutes is None else self.now + timedelta(minutes=minutes)
+        ended = finished(self.fields, since, {}, wake_at)
+        if ended is not None:
+            self.fields, self.ending, self.behind = ended, wake_at, None
+
+    @rule(minutes=st.sampled_from([None, 1, 30, 90]))
+    def work(self, minutes: int | None) -> None:
+        """All steps of a worker in a row, as is usual."""
+        before = set(self.workers)
+        self.take()
+        for worker in set(self.workers) - before:
+            self.workers[worker] = (self.workers[worker][0], self.rows)
+            self.end(worker, minutes)
 
     @rule(data=st.data())
     def crash(self, data: st.DataObject) -> None:

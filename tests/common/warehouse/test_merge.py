@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import random
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from common.context import Context
+import pytest
+import structlog
+
+from common import logs
+from common.clients.firestore import firestore_client
+from common.context import PLATFORM_TENANT, Context
 from common.events import Envelope
 from common.registry import entities
 from common.warehouse.log import append
-from common.warehouse.merge import merge
+from common.warehouse.marks import MERGE, claim, path_of, set_marks
+from common.warehouse.merge import TASK, fan_out, merge
 from common.warehouse.query import rows
 from common.warehouse.rows import row_of
 from common.warehouse.tables import Relations, relations
+from tests.common.queues import make_queues
 from tests.common.warehouse.changes import FIRST, event, keyword
 
 VIEW = "SELECT keyword_id, search_volume, serp_history, change_sequence FROM {keywords_latest}"
@@ -171,3 +180,34 @@ def test_observations_are_read_once(tenant: Context) -> None:
     assert rows(tenant, sql, {"since": datetime(2026, 9, 1, tzinfo=UTC).date()}) == [
         {"observation_id": "o1", "position": 4.0}
     ]
+
+
+def waiting(context: Context, entity: str, minutes: int) -> None:
+    """Mark a table as one that has waited so long."""
+    set_marks(context, context.tenant_id, [(MERGE, entity)])
+    path = path_of(MERGE, context.tenant_id, entity)
+    since = datetime.now(UTC) - timedelta(minutes=minutes)
+    context.clients.get(firestore_client).document(path).update({"pending_since": since})
+
+
+def test_a_table_that_waits_for_more_than_an_hour_is_told(tenant: Context, capsys: pytest.CaptureFixture[str]) -> None:
+    make_queues(tenant.clients, TASK)
+    for entity, minutes in (("keyword", 65), ("content_piece", 55), ("opportunity", 200)):
+        waiting(tenant, entity, minutes)
+    assert claim(tenant, MERGE, tenant.tenant_id, "opportunity") is not None, "somebody works on it, again"
+    set_marks(tenant, tenant.tenant_id, [(MERGE, "opportunity")])
+    logs.configure(dataclasses.replace(tenant.clients.settings, log_format="json"))
+    capsys.readouterr()
+    try:
+        fan_out(dataclasses.replace(tenant, tenant_id=PLATFORM_TENANT, function="platform-warehouse-merge"))
+    finally:
+        structlog.reset_defaults()
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    own = [line for line in lines if line["tenant_id"] == tenant.tenant_id]
+    assert [(line["message"], line["severity"], line["entity"]) for line in own] == [
+        ("warehouse_lag", "WARNING", "opportunity"),
+        ("warehouse_lag", "WARNING", "keyword"),
+    ]
+    assert own[0]["age_seconds"] >= 200 * 60
+    assert 65 * 60 <= own[1]["age_seconds"] < 200 * 60
+    assert own[1]["function"] == "platform-warehouse-merge"
