@@ -9,12 +9,13 @@ import json
 import sys
 from collections.abc import Mapping, MutableMapping
 from datetime import UTC, datetime
-from typing import Any
-
-import structlog
+from typing import TYPE_CHECKING, Any
 
 from common.context import Context, Trace
 from common.settings import Settings
+
+if TYPE_CHECKING:
+    import structlog
 
 MASK = "***"
 _ENCODER = json.JSONEncoder(default=str, ensure_ascii=False, separators=(",", ":"))
@@ -98,7 +99,13 @@ def _line_factory(*_arguments: Any) -> _Lines:
 
 
 def configure(settings: Settings) -> None:
-    """Configure structlog for this process: JSON lines, or a readable console."""
+    """Configure structlog for this process: JSON lines, or a readable console.
+
+    Done at the first line that is not a request's own: many processes write no other, and importing the library takes
+    tens of milliseconds of a cold start.
+    """
+    import structlog
+
     shared: list[Any] = [mask_secrets, structlog.processors.TimeStamper(fmt="iso", utc=True, key="time")]
     if settings.log_format == "console":
         # Plain tracebacks: the pretty ones of a rich terminal show the values of local variables, secrets included.
@@ -119,6 +126,16 @@ def configure(settings: Settings) -> None:
         logger_factory=_line_factory,
         cache_logger_on_first_use=True,
     )
+
+
+def _bound(settings: Settings, **fields: Any) -> structlog.typing.FilteringBoundLogger:
+    """Return a logger, configured if nobody has done so before."""
+    import structlog
+
+    if not structlog.is_configured():
+        configure(settings)
+    bound: structlog.typing.FilteringBoundLogger = structlog.get_logger(**fields)
+    return bound
 
 
 def _for_people(_logger: Any, _method: str, event: Event) -> Event:
@@ -148,10 +165,7 @@ def for_request(
     function: str, request_id: str, trace: Trace, settings: Settings
 ) -> structlog.typing.FilteringBoundLogger:
     """Return a logger for a request whose tenant is not known yet."""
-    bound: structlog.typing.FilteringBoundLogger = structlog.get_logger(
-        function=function, request_id=request_id, **trace_fields(trace, settings.project)
-    )
-    return bound
+    return _bound(settings, function=function, request_id=request_id, **trace_fields(trace, settings.project))
 
 
 def request_line(
@@ -171,7 +185,7 @@ def request_line(
     line = {name: value for name, value in fields.items() if value is not None}
     message = f"{method} {path or '/'} {status}"
     if settings.log_format == "console":
-        structlog.get_logger().info(message, **line)
+        _bound(settings).info(message, **line)
         return
     line["severity"] = "ERROR" if status >= 500 else "INFO"
     line["message"] = message

@@ -1,24 +1,21 @@
-"""What one process sets up once: settings, logs and clients."""
+"""What one process sets up once: settings and clients."""
 
 from __future__ import annotations
 
 import functools
 
-from common import logs
 from common.clients.registry import Clients
 from common.settings import Settings
 
 
 @functools.cache
 def process_clients() -> Clients:
-    """Return the clients of this process; the first call validates the settings and configures the logs.
+    """Return the clients of this process; the first call validates the settings.
 
     Raises:
         ConfigurationError: The environment is wrong; the process must not serve.
     """
-    settings = Settings.from_environment()
-    logs.configure(settings)
-    return Clients(settings)
+    return Clients(Settings.from_environment())
 
 
 def start() -> None:
