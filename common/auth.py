@@ -12,7 +12,7 @@ from common.clients.registry import Clients
 from common.context import PLATFORM_TENANT, TENANT_ID, Principal
 from common.errors import Forbidden, Unavailable
 from common.settings import Settings
-from common.tokens import LEEWAY, check_times, read_token, unauthenticated
+from common.tokens import LEEWAY, VERIFIED_BY_PLATFORM, check_times, read_token, unauthenticated
 
 TOKEN_SIZE = 8192
 """Characters of a credential at most; an ID token has one to two thousand."""
@@ -103,7 +103,7 @@ def resolve_tenant(principal: Principal, requested: str | None) -> str:
 
 
 def _presented(headers: Mapping[str, str]) -> str:
-    authorization, key = _header(headers, "Authorization"), _header(headers, "X-API-Key")
+    authorization, key = _authorization(headers), _header(headers, "X-API-Key")
     if authorization is None and key is None:
         raise unauthenticated("credential_missing", "Send an API key or an ID token as a bearer token")
     credential = key
@@ -117,6 +117,19 @@ def _presented(headers: Mapping[str, str]) -> str:
     if not credential or len(credential) > TOKEN_SIZE:
         raise unauthenticated("credential_invalid", "The credential is empty or too long")
     return credential
+
+
+def _authorization(headers: Mapping[str, str]) -> str | None:
+    """Return the caller's own ``Authorization``.
+
+    API Gateway calls functions as itself and moves what the caller sent to ``X-Forwarded-Authorization``. Cloud Run
+    has verified and used up the gateway's token, and marked it so; a caller who marks his own token alike only gives
+    it away, and one who sends the other header himself presents a credential that is checked like any other.
+    """
+    authorization = _header(headers, "Authorization")
+    if authorization is not None and authorization.endswith(f".{VERIFIED_BY_PLATFORM}"):
+        return _header(headers, "X-Forwarded-Authorization")
+    return authorization
 
 
 def _header(headers: Mapping[str, str], name: str) -> str | None:

@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Literal, cast
 
 import redis
+import structlog
 
 from common.clients.registry import Clients
 from common.errors import Unavailable
@@ -32,6 +33,9 @@ end
 redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
 return 1
 """
+
+OPENED = "breaker opened"
+"""Message of the log line that Terraform's alert counts."""
 
 LIFETIME = 86_400
 """Seconds after which Redis forgets a breaker that nobody uses."""
@@ -229,7 +233,9 @@ class Breaker:
     def failed(self, token: str) -> None:
         """End a call that failed."""
         now = self._clock()
-        self._change(lambda state: state.failed(self._rules, now, token))
+        state = self._change(lambda state: state.failed(self._rules, now, token))
+        if state is not None and state.opened_at == now:
+            structlog.get_logger().error(OPENED, breaker=self.name, failure_count=state.failure_count)
 
     def abandoned(self, token: str) -> None:
         """End a call whose outcome says nothing about the dependency."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ EMULATOR_VARIABLES = (
 RATE_LIMITS = (("standard", 60), ("expensive", 10), ("ai", 30))
 """Calls a minute by rate tier, unless the environment says otherwise."""
 
+ACCOUNT_LENGTH = 26
+"""Characters of a function's name in the ids of its service accounts; four are left for what the account is."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
@@ -34,7 +38,8 @@ class Settings:
         function: Name of the function this process serves (``K_SERVICE``); empty in the local host, which serves all.
         redis_url: ``redis://host:port/db``; empty means there is no Redis and everything works without.
         function_url: Template of a function's address with ``{function}``.
-        invoker: Template of the e-mail of the identity that delivers events to a function, with ``{function}``.
+        invoker: Template of the e-mail of the identity that delivers events to a function, with ``{function}`` or
+            ``{account}``, the function's name as ``account_of`` shortens it.
         content_bucket: Bucket of uploaded content.
         report_bucket: Bucket of generated reports.
         allowed_origins: Exact origins that browsers may call from.
@@ -71,6 +76,10 @@ class Settings:
     def emulator(self, variable: str) -> str | None:
         """Return ``host:port`` of an emulator, or None in the cloud."""
         return dict(self.emulators).get(variable)
+
+    def invoker_of(self, function: str) -> str:
+        """Return the e-mail of the identity that delivers events to a function; empty if the deployment names none."""
+        return self.invoker.replace("{function}", function).replace("{account}", account_of(function))
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -112,6 +121,16 @@ class Settings:
             log_format="console" if env.get("XYNERGY_LOG_FORMAT") == "console" else "json",
             emulators=emulators,
         )
+
+
+def account_of(function: str) -> str:
+    """Return a function's name as service accounts carry it: cut to 26 characters of their 30, told apart by a hash.
+
+    ``terraform/main.tf`` names the accounts in the same way.
+    """
+    if len(function) <= ACCOUNT_LENGTH:
+        return function
+    return f"{function[: ACCOUNT_LENGTH - 7].removesuffix('-')}-{hashlib.sha256(function.encode()).hexdigest()[:6]}"
 
 
 def _rate_limits(text: str) -> tuple[tuple[str, int], ...]:

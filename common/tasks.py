@@ -110,7 +110,7 @@ def post_later(
             "headers": {**headers, **_missing(handed_on(context), headers)},
             "body": content,
             "oidc_token": {
-                "service_account_email": settings.invoker.replace("{function}", function),
+                "service_account_email": settings.invoker_of(function),
                 "audience": function_url(context, function),
             },
         },

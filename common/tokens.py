@@ -16,6 +16,9 @@ from typing import Any
 
 from common.errors import Unauthenticated
 
+VERIFIED_BY_PLATFORM = "SIGNATURE_REMOVED_BY_GOOGLE"
+"""What Cloud Run puts in the place of a signature it has verified."""
+
 LEEWAY = 10
 """Seconds by which the issuer's clock and ours may differ."""
 

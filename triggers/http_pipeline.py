@@ -42,7 +42,7 @@ class HttpPipeline:
         self._name = name
         self._declaration = declaration
         self._binding = bind_http(handler, PARAMETER.findall(declaration.path))
-        self._paths = PathForms(declaration.path, self._binding.path_types)
+        self._paths = PathForms(declaration.path, self._binding.path_types, name)
         self._methods = ("GET", "HEAD") if declaration.method == "GET" else (declaration.method,)
         self._allow = ", ".join([*self._methods, "OPTIONS"])
         self._admit = None if declaration.public else _admission(declaration)

@@ -1,4 +1,4 @@
-"""The two addresses of an HTTP function: its own (``/<parameter values>``) and its REST route."""
+"""The two addresses of an HTTP function: its own (``[/<name>]/<parameter values>``) and its REST route."""
 
 from __future__ import annotations
 
@@ -18,12 +18,18 @@ class PathForms:
     Attributes:
         route: The REST route, such as ``/v1/aso/content/{content_id}``.
         parameters: Names of the parameters in the route's order.
+
+    Args:
+        route: The REST route.
+        types: Parameter to type; text where it is missing.
+        function: Name of the function, which its own address may begin with.
     """
 
-    def __init__(self, route: str, types: Mapping[str, type]) -> None:
+    def __init__(self, route: str, types: Mapping[str, type], function: str = "") -> None:
         if not route.startswith("/") or (route.endswith("/") and route != "/"):
             raise ConfigurationError(f"{route!r}: a route begins with a slash and does not end with one")
         self.route = route
+        self._function = function
         self._segments = route.strip("/").split("/")
         self._places = [
             (at, match[1]) for at, part in enumerate(self._segments) if (match := PARAMETER.fullmatch(part))
@@ -38,7 +44,7 @@ class PathForms:
             NotFound: Code ``route_not_found``: the path is neither form. Code ``not_found``: it is, with an id that
                 is no UUID, so nothing can have it.
         """
-        if not self.parameters and path in {"", "/", self.route}:
+        if not self.parameters and path in {"", "/", self.route, f"/{self._function}"}:
             return {}
         values = self._values(path)
         if values is None or not all(values):
@@ -56,6 +62,8 @@ class PathForms:
             expected == part or expected[0] == "{" for expected, part in zip(self._segments, parts, strict=True)
         ):
             return [parts[at] for at, _ in self._places]
+        if self.parameters and self._function and parts[0] == self._function and len(parts) == len(self.parameters) + 1:
+            return parts[1:]  # a load balancer finds the function by its name and leaves it in the path
         return parts if self.parameters and len(parts) == len(self.parameters) else None
 
 

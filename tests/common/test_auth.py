@@ -31,7 +31,7 @@ from common.clients.registry import Clients
 from common.context import PLATFORM_TENANT, Principal
 from common.errors import ConfigurationError, Forbidden, Unauthenticated, Unavailable
 from common.settings import Settings
-from common.tokens import unsigned_token
+from common.tokens import VERIFIED_BY_PLATFORM, unsigned_token
 from tests.common.security import Clock, key_principal, store_key, store_tenant, without_firestore
 
 
@@ -75,6 +75,17 @@ def test_the_same_key_in_both_headers_is_fine_and_another_is_ambiguous(own: Clie
     key = store_key(own)
     assert authenticate(own, {"Authorization": f"Bearer {key}", "X-API-Key": key}).tenant_id == "acme"
     assert refused(own, {"Authorization": f"Bearer {key}", "X-API-Key": generate_key()}) == "credential_ambiguous"
+
+
+def test_behind_a_gateway_the_callers_own_header_counts(own: Clients) -> None:
+    """API Gateway calls as itself; without this, every caller would be taken for the gateway and refused."""
+    key = store_key(own)
+    gateway = {"Authorization": f"Bearer eyJh.eyJz.{VERIFIED_BY_PLATFORM}"}
+    assert authenticate(own, {**gateway, "X-Forwarded-Authorization": f"Bearer {key}"}).tenant_id == "acme"
+    assert authenticate(own, {**gateway, "X-API-Key": key}).tenant_id == "acme"
+    assert refused(own, gateway) == "credential_missing"
+    stranger = {"Authorization": f"Bearer {generate_key()}", "X-Forwarded-Authorization": f"Bearer {key}"}
+    assert refused(own, stranger) == "credential_invalid"
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import hashlib
 import json
 import time
 from typing import Any
@@ -11,9 +12,9 @@ from typing import Any
 import pytest
 
 from common.errors import ConfigurationError, Forbidden, Unauthenticated
-from common.service_identity import VERIFIED_BY_PLATFORM, mint_local_token, verify_invoker
-from common.settings import Settings
-from common.tokens import unsigned_token
+from common.service_identity import mint_local_token, verify_invoker
+from common.settings import Settings, account_of
+from common.tokens import VERIFIED_BY_PLATFORM, unsigned_token
 
 URL = "https://{function}-abc.a.run.app"
 INVOKER = "{function}-invoker@demo.iam.gserviceaccount.com"
@@ -133,3 +134,42 @@ def test_a_deployment_that_names_no_invoker_takes_nothing() -> None:
     for settings in (dataclasses.replace(CLOUD, invoker=""), dataclasses.replace(CLOUD, function_url="")):
         with pytest.raises(ConfigurationError):
             verify_invoker(settings, {"Authorization": f"Bearer {forwarded(claims())}"}, FUNCTION)
+
+
+@pytest.mark.parametrize(
+    ("audience", "taken"),
+    [
+        ("https://aso-warehouse-sync-x7k2-uc.a.run.app", True),
+        ("https://aso-warehouse-sync-123456.us-central1.run.app/", True),
+        ("http://aso-warehouse-sync-x7k2-uc.a.run.app", False),
+        ("https://another-function-x7k2-uc.a.run.app", False),
+        ("https://aso-warehouse-sync-x7k2-uc.a.run.app.evil.example", False),
+        ("https://evil.example/aso-warehouse-sync-x7k2-uc.a.run.app", False),
+    ],
+)
+def test_eventarc_may_use_the_other_address_of_the_service(audience: str, *, taken: bool) -> None:
+    """Eventarc signs for the address with a hash, which no setting can know before the first deployment."""
+    settings = dataclasses.replace(CLOUD, function_url="https://{function}-123456.us-central1.run.app")
+    headers = {"Authorization": f"Bearer {forwarded(claims(aud=audience))}"}
+    if taken:
+        assert verify_invoker(settings, headers, FUNCTION).id == EMAIL
+    else:
+        with pytest.raises(Unauthenticated):
+            verify_invoker(settings, headers, FUNCTION)
+
+
+def test_only_the_platform_vouches_for_the_other_address() -> None:
+    settings = dataclasses.replace(LOCAL, function_url="http://127.0.0.1:8080/{function}")
+    headers = {"Authorization": f"Bearer {unsigned_token(claims(aud=AUDIENCE))}"}
+    with pytest.raises(Unauthenticated):
+        verify_invoker(settings, headers, FUNCTION)
+
+
+def test_accounts_of_long_names_fit_and_differ() -> None:
+    long = ["platform-dead-letter-replay-many", "platform-dead-letter-replay-most"]
+    settings = dataclasses.replace(CLOUD, invoker="{account}-inv@demo.iam.gserviceaccount.com")
+    assert settings.invoker_of("aso-stats") == "aso-stats-inv@demo.iam.gserviceaccount.com"
+    assert len({account_of(name) for name in long}) == 2
+    assert all(len(account_of(name)) <= 26 for name in long)
+    # As terraform/main.tf has it: nineteen characters, a hyphen, six of the hash.
+    assert account_of(long[0]) == "platform-dead-lette-" + hashlib.sha256(long[0].encode()).hexdigest()[:6]

@@ -26,6 +26,16 @@ def test_both_forms_give_the_same_values(first: str, second: str) -> None:
     assert forms.match(f"/v1/a/{first}/b/{second}") == expected
 
 
+@given(first=segments, second=segments)
+def test_the_name_of_the_function_may_lead(first: str, second: str) -> None:
+    """A load balancer that finds functions by their names leaves the name in the path."""
+    forms = PathForms("/v1/a/{first}/b/{second}", {}, "a-get")
+    assert forms.match(f"/a-get/{first}/{second}") == {"first": first, "second": second}
+    assert PathForms("/v1/a", {}, "a-list").match("/a-list") == {}
+    with pytest.raises(NotFound):
+        PathForms("/v1/a", {}, "a-list").match("/b-list")
+
+
 @given(st.uuids())
 def test_a_uuid_has_one_address(value: uuid.UUID) -> None:
     forms = PathForms("/v1/a/{a_id}", {"a_id": uuid.UUID})

@@ -18,5 +18,5 @@ class Addresses:
 
     def authorization(self, function: str) -> str:
         """Return the ``Authorization`` header of a delivery to ``function``."""
-        email = self._settings.invoker.replace("{function}", function)
+        email = self._settings.invoker_of(function)
         return f"Bearer {mint_local_token(email, self.url(function))}"
