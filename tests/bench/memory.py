@@ -30,7 +30,7 @@ READ = "aso-content-list"
 """Function of kind HTTP; uses Firestore and Redis."""
 DELIVERED = {
     "message": "aso-warehouse-sync",
-    "document": "platform-relay-tenant",
+    "document": "platform-relay-shared",
     "schedule": "platform-warehouse-merge",
     "task": "platform-warehouse-merge-table",
 }
