@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, PlainSerializer
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, PlainSerializer
 from pydantic.alias_generators import to_camel
 
 
@@ -14,7 +14,18 @@ def rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-Timestamp = Annotated[AwareDatetime, PlainSerializer(rfc3339, return_type=str, when_used="json")]
+def _has_a_utc_time(moment: datetime) -> datetime:
+    """Refuse a time whose offset leads out of the calendar, which nothing could store or compare."""
+    try:
+        moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("the time must lie within the years 1 to 9999 in UTC") from None
+    return moment
+
+
+Timestamp = Annotated[
+    AwareDatetime, AfterValidator(_has_a_utc_time), PlainSerializer(rfc3339, return_type=str, when_used="json")
+]
 """An aware time; a ``datetime`` in Python and Firestore, RFC 3339 UTC in JSON."""
 
 

@@ -12,7 +12,8 @@ import sys
 import types
 import typing
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -69,6 +70,7 @@ class Returned:
         media_type: Media type of a download; empty for JSON.
         headers: Names of response headers.
         status: Status that the kind of answer implies; None where the declared one stands.
+        accepts: Whether it may answer 202 instead, for work that goes on after the answer.
     """
 
     model: type[BaseModel] | None = None
@@ -76,6 +78,7 @@ class Returned:
     media_type: str = ""
     headers: tuple[str, ...] = ()
     status: int | None = None
+    accepts: bool = False
 
 
 def build_openapi(entries: Sequence[Entry]) -> Schema:
@@ -151,7 +154,10 @@ def _returned(annotation: Any, entry: Entry) -> Returned:
         return _with_headers(_returned(arguments[0], entry), "X-Cache", "Age")
     if origin is Answer:
         # A wrapped answer may add a location; what its content implies about the status no longer holds.
-        return _with_headers(_returned(arguments[0], entry), *(["Location"] if entry["status"] in {201, 202} else []))
+        wrapped = _with_headers(
+            _returned(arguments[0], entry), *(["Location"] if entry["status"] in {201, 202} else [])
+        )
+        return replace(wrapped, accepts=(entry["method"], entry["status"]) == ("POST", HTTPStatus.OK))
     raise DeclarationError(entry["file"], 1, f"{annotation} is not an answer; see common/answers.py")
 
 
@@ -297,6 +303,8 @@ def _responses(operation: Operation, schemas: Schemas) -> Schema:
     if content is not None:
         success["content"] = content
     responses = {str(status): success}
+    if returned.accepts:
+        responses["202"] = {**success, "description": "Accepted: the work goes on after this answer."}
     if entry["method"] == "GET" and "ETag" in returned.headers:
         responses["304"] = {"description": "`If-None-Match` names the current version."}
     for problem in sorted(_problems(operation)):
