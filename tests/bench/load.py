@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -80,7 +81,8 @@ def _drive(url: str, headers: Mapping[str, str], connections: int, seconds: floa
         *(f"{name}: {value}" for name, value in headers.items()),
     ]
     request = ("\r\n".join(lines) + "\r\n\r\n").encode()
-    idle = [_Connection((parts.hostname, parts.port), request) for _ in range(connections)]
+    # Taken in turns: a server closes connections that stay idle for seconds.
+    idle = deque(_Connection((parts.hostname, parts.port), request) for _ in range(connections))
     selector = selectors.DefaultSelector()
     for connection in idle:
         selector.register(connection.socket, selectors.EVENT_READ, connection)
@@ -92,7 +94,7 @@ def _drive(url: str, headers: Mapping[str, str], connections: int, seconds: floa
         due = busy + len(idle) if rate is None else int((now - begin) * rate) - sent
         while idle and due > 0 and now - begin < seconds:
             # Paced requests count from the moment they were due, so a slow server cannot hide its queue.
-            idle.pop().send(now if rate is None else begin + (sent + 1) / rate)
+            idle.popleft().send(now if rate is None else begin + (sent + 1) / rate)
             sent, busy, due = sent + 1, busy + 1, due - 1
         for key, _ in selector.select(timeout=0.0005 if rate is not None else 0.05):
             status = key.data.receive()
