@@ -13,7 +13,7 @@ nox.options.reuse_venv = "yes"
 nox.options.sessions = ["lint", "types", "imports", "fresh", "bundle", "tests"]
 
 CODE = ("common", "functions", "triggers", "tests", "noxfile.py")
-GENERATORS = ("triggers.entities", "triggers.manifest", "triggers.openapi", "triggers.catalogue")
+GENERATORS = ("triggers.entities", "triggers.manifest", "triggers.openapi", "triggers.catalogue", "triggers.cloud")
 
 
 def _install(session: nox.Session) -> None:
@@ -71,7 +71,7 @@ def imports(session: nox.Session) -> None:
 
 @nox.session
 def manifest(session: nox.Session) -> None:
-    """Generate the entity registry, the manifest, the OpenAPI document and the catalogue; ``-- --check`` compares."""
+    """Generate what comes from declarations, Terraform's inputs included; ``-- --check`` compares."""
     _install(session)
     _generate(session, *session.posargs)
 

@@ -18,8 +18,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Literal, cast
 
 import redis
-import structlog
 
+from common import logs
 from common.clients.registry import Clients
 from common.errors import Unavailable
 from common.redis_access import RedisDown, with_redis
@@ -235,7 +235,7 @@ class Breaker:
         now = self._clock()
         state = self._change(lambda state: state.failed(self._rules, now, token))
         if state is not None and state.opened_at == now:
-            structlog.get_logger().error(OPENED, breaker=self.name, failure_count=state.failure_count)
+            logs.bound(self._clients.settings, breaker=self.name).error(OPENED, failure_count=state.failure_count)
 
     def abandoned(self, token: str) -> None:
         """End a call whose outcome says nothing about the dependency."""

@@ -128,7 +128,7 @@ def configure(settings: Settings) -> None:
     )
 
 
-def _bound(settings: Settings, **fields: Any) -> structlog.typing.FilteringBoundLogger:
+def bound(settings: Settings, **fields: Any) -> structlog.typing.FilteringBoundLogger:
     """Return a logger, configured if nobody has done so before."""
     import structlog
 
@@ -165,7 +165,7 @@ def for_request(
     function: str, request_id: str, trace: Trace, settings: Settings
 ) -> structlog.typing.FilteringBoundLogger:
     """Return a logger for a request whose tenant is not known yet."""
-    return _bound(settings, function=function, request_id=request_id, **trace_fields(trace, settings.project))
+    return bound(settings, function=function, request_id=request_id, **trace_fields(trace, settings.project))
 
 
 def request_line(
@@ -185,7 +185,7 @@ def request_line(
     line = {name: value for name, value in fields.items() if value is not None}
     message = f"{method} {path or '/'} {status}"
     if settings.log_format == "console":
-        _bound(settings).info(message, **line)
+        bound(settings).info(message, **line)
         return
     line["severity"] = "ERROR" if status >= 500 else "INFO"
     line["message"] = message

@@ -89,7 +89,7 @@ locals {
   reads_secret = {
     for secret, declared in local.platform_secrets : secret => toset([
       for name, function in local.http : name
-      if !function.public && contains(local.bundles[name].modules, declared.module)
+      if !function.public && contains(try(local.bundles[name].modules, []), declared.module)
     ])
   }
   secrets = merge(
@@ -316,7 +316,7 @@ module "function" {
 
   bucket_roles     = local.bucket_roles[each.key]
   build            = { account = module.build.account, repository = module.build.repository }
-  bundle           = local.bundles[each.key]
+  bundle           = try(local.bundles[each.key], { entry_point = "", file = "missing" })
   bundle_directory = "${path.module}/../build/bundles"
   environment      = local.environment
   function         = each.value

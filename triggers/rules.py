@@ -44,6 +44,10 @@ service cloud.firestore {
     function changed() {
       return request.resource.data.diff(resource.data).affectedKeys();
     }
+
+    function given(field) {
+      return request.resource.data.get(field, null);
+    }
 """
 
 FOOTER = """\
@@ -143,7 +147,7 @@ def _schema(model: type[BaseModel]) -> dict[str, Any]:
 def _valid(name: str, schema: Mapping[str, Any], entity: str) -> str:
     """Return the rule of one field, as far as the language of rules goes."""
     options = schema.get("anyOf", [schema])
-    rules = [_option(f"request.resource.data.{name}", option, f"{entity}.{name}") for option in options]
+    rules = [_option(f"given('{name}')", option, f"{entity}.{name}") for option in options]
     return rules[0] if len(rules) == 1 else f"({' || '.join(rules)})"
 
 

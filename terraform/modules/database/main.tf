@@ -108,5 +108,5 @@ resource "google_firebaserules_release" "this" {
   name = (
     var.database_id == "(default)" ? "cloud.firestore" : "cloud.firestore/${var.database_id}"
   )
-  ruleset_name = google_firebaserules_ruleset.this.name
+  ruleset_name = "projects/${var.project_id}/rulesets/${google_firebaserules_ruleset.this.name}"
 }

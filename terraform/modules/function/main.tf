@@ -196,7 +196,7 @@ resource "google_cloudfunctions2_function" "this" {
     }
     precondition {
       condition     = var.bundle.entry_point == var.function.entry_point
-      error_message = "${var.function.name}: the bundle is older than the manifest; run nox -s bundle."
+      error_message = "${var.function.name}: no bundle, or one older than the manifest; run nox -s bundle."
     }
   }
 
