@@ -1,8 +1,9 @@
 """Memory: a served function of each kind from its own bundle, and the whole local cloud.
 
 The functions answer real requests before they are measured, so that their clients are built: the deliveries that the
-local cloud makes to them are recorded and made again. What processes share (libraries, pages of a forked parent) is
-counted once: figures are proportional set sizes, summed over a process and its descendants.
+local cloud makes to them are recorded and made again. What the processes of a server share is counted once. Libraries
+that other programs of the machine have loaded as well count in full for a function, which has its machine for itself,
+and in part for the local cloud (proportional set size).
 """
 
 from __future__ import annotations
@@ -35,6 +36,15 @@ DELIVERED = {
     "task": "platform-warehouse-merge-table",
 }
 BARE = "import functions_framework\n\n\n@functions_framework.http\ndef bare(request):\n    return ''\n"
+
+
+def alone(pid: int) -> float:
+    """Return the memory of a process and its descendants as if nothing else ran, in MB."""
+    # The worker's includes what it shares with the process it was forked from; of the others, what only they have.
+    parent = psutil.Process(pid)
+    sizes = [each.memory_full_info() for each in (parent, *parent.children(recursive=True))]
+    worker = max(sizes, key=lambda size: size.rss)
+    return (worker.rss + sum(size.uss for size in sizes if size is not worker)) / MEGABYTE
 
 
 def megabytes(pid: int) -> float:
@@ -76,7 +86,7 @@ def _served(function: str, calls: Sequence[Call]) -> float:
             address = f"{url}/?{path}" if path else url
             answer = requests.request(call.method, address, headers=dict(call.headers), data=call.body, timeout=60)
             answer.raise_for_status()
-        return megabytes(pid)
+        return alone(pid)
 
 
 def _cloud_alone() -> float:
@@ -100,7 +110,7 @@ def _bare() -> float:
         with server(framework_command("bare", port), port, Path(name), {}) as pid:
             for _ in range(REQUESTS):
                 requests.get(f"http://127.0.0.1:{port}/", timeout=10).raise_for_status()
-            return megabytes(pid)
+            return alone(pid)
 
 
 def run() -> list[Measurement]:

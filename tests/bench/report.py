@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 
@@ -38,7 +39,7 @@ def show(title: str, command: str, measurements: Sequence[Measurement], console:
     for line in measurements:
         verdict = "" if line.met is None else "[green]met[/green]" if line.met else "[red]missed[/red]"
         ratio = "" if line.ratio is None else f"{line.ratio:.2f}"
-        table.add_row(line.name, line.ours, line.peer, ratio, line.aim, verdict)
+        table.add_row(*map(escape, (line.name, line.ours, line.peer, ratio, line.aim)), verdict)
     console.print(table)
 
 
