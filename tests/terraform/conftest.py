@@ -58,7 +58,7 @@ def dev(foretold: Configuration) -> Inventory:
 @pytest.fixture(scope="session")
 def prod(foretold: Configuration) -> Inventory:
     """What the production environment would get, with one tenant whose data set Terraform keeps."""
-    return foretold.plan("prod", tenants=[TENANT])
+    return foretold.plan("prod", {"tenants": [TENANT]})
 
 
 @pytest.fixture(params=["dev", "prod"])

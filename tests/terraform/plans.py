@@ -126,7 +126,7 @@ class Configuration:
             raise TerraformError(f"terraform {' '.join(arguments)}\n{done.stderr or done.stdout}")
         return done.stdout
 
-    def plan(self, environment: str, **variables: Any) -> Inventory:
+    def plan(self, environment: str, variables: Mapping[str, Any] | None = None) -> Inventory:
         """Plan an environment from nothing.
 
         Args:
@@ -137,7 +137,8 @@ class Configuration:
             TerraformError: The configuration is refused.
         """
         given = [
-            f"-var={name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in variables.items()
+            f"-var={name}={value if isinstance(value, str) else json.dumps(value)}"
+            for name, value in (variables or {}).items()
         ]
         file = self.root / f"{environment}.plan"
         self.succeed(

@@ -51,18 +51,10 @@ _DIAGNOSTICS = "*Diagnostic"
 _CALLS: Mapping[str, tuple[Mapping[str, tuple[int, str]], Mapping[str, tuple[int, str]]]] = {
     "GetProviderSchema": (
         {},
-        {
-            "provider": (1, "Schema"),
-            "resource_schemas": (2, "*SchemaEntry"),
-            "data_source_schemas": (3, "*SchemaEntry"),
-        },
+        {"provider": (1, "Schema"), "resource_schemas": (2, "*SchemaEntry")},
     ),
     "ValidateProviderConfig": ({"config": (1, "DynamicValue")}, {"diagnostics": (2, _DIAGNOSTICS)}),
     "ValidateResourceConfig": (
-        {"type_name": (1, "string"), "config": (2, "DynamicValue")},
-        {"diagnostics": (1, _DIAGNOSTICS)},
-    ),
-    "ValidateDataResourceConfig": (
         {"type_name": (1, "string"), "config": (2, "DynamicValue")},
         {"diagnostics": (1, _DIAGNOSTICS)},
     ),
@@ -82,10 +74,6 @@ _CALLS: Mapping[str, tuple[Mapping[str, tuple[int, str]], Mapping[str, tuple[int
     "ApplyResourceChange": (
         {"type_name": (1, "string"), "prior_state": (2, "DynamicValue"), "planned_state": (3, "DynamicValue")},
         {"new_state": (1, "DynamicValue"), "diagnostics": (3, _DIAGNOSTICS), "legacy_type_system": (4, "bool")},
-    ),
-    "ReadDataSource": (
-        {"type_name": (1, "string"), "config": (2, "DynamicValue")},
-        {"state": (1, "DynamicValue"), "diagnostics": (2, _DIAGNOSTICS)},
     ),
     "StopProvider": ({}, {"Error": (1, "string")}),
 }

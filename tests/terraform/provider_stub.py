@@ -162,13 +162,6 @@ def _planned(
     return planned
 
 
-def _sample(name: str, type_: Any) -> Any:
-    """Return a value for an attribute of a data source, which must be known while planning."""
-    if isinstance(type_, list):
-        return {} if type_[0] in ("map", "object") else []
-    return {"string": "123456789012" if name == "number" else f"stub-{name}", "bool": False}.get(type_, 0)
-
-
 class Stub:
     """One provider: a method per call of the protocol.
 
@@ -185,12 +178,12 @@ class Stub:
 
     def GetProviderSchema(self, request: Any) -> dict[str, Any]:  # noqa: N802  # a name of the protocol
         """Answer with every schema."""
-        return {"provider": _schema_message(self.schema["provider"])} | {
-            kind: [
+        return {
+            "provider": _schema_message(self.schema["provider"]),
+            "resource_schemas": [
                 MESSAGES["SchemaEntry"](key=name, value=_schema_message(schema))
-                for name, schema in self.schema[kind].items()
-            ]
-            for kind in ("resource_schemas", "data_source_schemas")
+                for name, schema in self.schema["resource_schemas"].items()
+            ],
         }
 
     def ValidateProviderConfig(self, request: Any) -> dict[str, Any]:  # noqa: N802
@@ -201,10 +194,6 @@ class Stub:
         """Refuse words that an argument does not admit."""
         block = self.schema["resource_schemas"][request.type_name]["block"]
         return {"diagnostics": list(_refusals(block, _unpack(request.config)))}
-
-    def ValidateDataResourceConfig(self, request: Any) -> dict[str, Any]:  # noqa: N802
-        """Have no opinion."""
-        return {}
 
     def UpgradeResourceState(self, request: Any) -> dict[str, Any]:  # noqa: N802
         """Return the state as it is."""
@@ -232,17 +221,6 @@ class Stub:
     def ApplyResourceChange(self, request: Any) -> dict[str, Any]:  # noqa: N802
         """Refuse: there is no cloud here."""
         return {"new_state": request.prior_state, "diagnostics": [_diagnostic("this provider only plans")]}
-
-    def ReadDataSource(self, request: Any) -> dict[str, Any]:  # noqa: N802
-        """Answer with samples: a plan may not leave a data source's attributes unknown."""
-        attributes = self.schema["data_source_schemas"][request.type_name]["block"]["attributes"]
-        state = {
-            name: self.given.get(name, _sample(name, attributes[name]["type"]))
-            if value is None and name in attributes
-            else value
-            for name, value in _unpack(request.config).items()
-        }
-        return {"state": _packed(state)}
 
     def StopProvider(self, request: Any) -> dict[str, Any]:  # noqa: N802
         """Have nothing to stop."""

@@ -241,19 +241,17 @@ def provider_schema(wheel: Path, wanted: frozenset[str]) -> dict[str, Any]:
 
     Args:
         wheel: The package of the provider.
-        wanted: Resource types, and data sources as ``data.<type>``.
+        wanted: Resource types. Data sources are left out: the configuration uses none, it is given what it needs.
 
     Raises:
         ValueError: The package knows no resource type of a wanted name, or speaks of another provider version.
     """
-    schema: dict[str, Any] = {"provider": None, "resource_schemas": {}, "data_source_schemas": {}}
+    schema: dict[str, Any] = {"provider": None, "resource_schemas": {}}
     for folder, code, types in read_package(wheel):
         resource_type = _RESOURCE_TYPE.search(code)
-        if resource_type is None:
+        if resource_type is None or folder.startswith("data-"):
             continue
-        kind = "data_source_schemas" if folder.startswith("data-") else "resource_schemas"
-        reference = f"data.{resource_type[1]}" if kind == "data_source_schemas" else resource_type[1]
-        if folder != "provider" and reference not in wanted:
+        if folder != "provider" and resource_type[1] not in wanted:
             continue
         if f"/{VERSION}/docs" not in types:
             raise ValueError(f"{wheel.name} is not made from version {VERSION}")
@@ -262,9 +260,8 @@ def provider_schema(wheel: Path, wanted: frozenset[str]) -> dict[str, Any]:
             schema["provider"] = {"version": 0, "block": source.resource()}
             del schema["provider"]["block"]["attributes"]["alias"]  # a word of Terraform, not of the provider
         else:
-            schema[kind][name] = {"version": 0, "block": source.resource()}
-    known = {*schema["resource_schemas"], *(f"data.{name}" for name in schema["data_source_schemas"])}
-    if unknown := sorted(wanted - known):
+            schema["resource_schemas"][name] = {"version": 0, "block": source.resource()}
+    if unknown := sorted(wanted - set(schema["resource_schemas"])):
         raise ValueError(f"{wheel.name} has no {', '.join(unknown)}")
     return schema
 
@@ -301,10 +298,7 @@ def main(arguments: list[str]) -> int:
     document = build(Path(arguments[0]))
     text = json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
     SCHEMA.write_bytes(gzip.compress(text, 9, mtime=0))
-    counts = {
-        address: len(schema["resource_schemas"]) + len(schema["data_source_schemas"])
-        for address, schema in document["provider_schemas"].items()
-    }
+    counts = {address: len(schema["resource_schemas"]) for address, schema in document["provider_schemas"].items()}
     sys.stdout.write(f"{SCHEMA.name}: {SCHEMA.stat().st_size} bytes, {counts}\n")
     return 0
 

@@ -128,7 +128,7 @@ def test_nobody_from_outside_may_call(inventory: Inventory) -> None:
 @pytest.fixture(scope="module")
 def balanced(foretold: Configuration) -> Inventory:
     """Production behind a load balancer."""
-    return foretold.plan("prod", front_door="load_balancer", domain="api.example.com")
+    return foretold.plan("prod", {"front_door": "load_balancer", "domain": "api.example.com"})
 
 
 def test_only_the_load_balancer_reaches_open_functions(balanced: Inventory, manifest: Manifest) -> None:
