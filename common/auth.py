@@ -20,7 +20,7 @@ TOKEN_SIZE = 8192
 ROLE_SCOPES: Mapping[TenantRole, frozenset[str]] = {
     "admin": frozenset({"*"}),
     "manager": frozenset({"*:write"}),
-    "user": frozenset({"aso:read", "aso:write", "jobs:read"}),  # imports run as jobs, which one follows
+    "user": frozenset({"aso:read", "aso:write", "jobs:write"}),  # imports run as jobs, which one follows and cancels
     "viewer": frozenset({"*:read"}),
 }
 """What people may do by their role. Writing implies reading."""

@@ -21,6 +21,7 @@ JOBS = Entity(
         Index(fields=("tenant_id", "status", "-created_at")),
         Index(fields=("tenant_id", "type", "-created_at")),
         Index(fields=("tenant_id", "status", "type", "-created_at")),
+        Index(fields=("status", "updated_at")),  # the sweep looks at all tenants
     ),
     unindexed=("parameters", "checkpoint", "result", "error", "lease", "progress"),
     personal=("created_by",),

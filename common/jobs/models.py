@@ -53,7 +53,7 @@ class JobView(Model):
         result: What came out, once it succeeded.
         error: Why it failed.
         errors_file: Whether ``GET /v1/jobs/{job_id}/errors`` has a file.
-        attempts: How often a run of it began.
+        attempts: How often a run of it began, or it was started again because no run did; since its last progress.
         created_at: When it was asked for.
         created_by: Who asked for it.
         started_at: When its first run began.

@@ -11,12 +11,12 @@ from common import objects
 from common.answers import Download, Page, Record
 from common.context import Context
 from common.documents import encode_value
-from common.errors import NotFound, PoisonEvent
+from common.errors import Conflict, NotFound, PoisonEvent
 from common.events import Envelope
 from common.identifiers import uuid7
 from common.jobs.entities import JOBS
-from common.jobs.models import Job, JobListQuery, JobTask, JobView, Progress
-from common.store import Repository, Work
+from common.jobs.models import FINAL, Job, JobListQuery, JobTask, JobView, Progress
+from common.store import Repository, Work, write_record
 from common.tasks import enqueue
 
 LONGEST_RUN = 1800
@@ -82,6 +82,26 @@ def get(context: Context, job_id: uuid.UUID) -> Record[JobView]:
     """
     record = Repository(JOBS, context).get(str(job_id))
     return Record(value=record.value.view(), update_time=record.update_time)
+
+
+def cancel(context: Context, job_id: uuid.UUID) -> Record[JobView]:
+    """End a job of the tenant before it is over; the run that works on it notices when it writes its progress.
+
+    Raises:
+        NotFound: ``job_not_found``.
+        PreconditionFailed: ``stale_etag``.
+        Conflict: ``invalid_transition``: it is over.
+    """
+
+    def work(unit: Work) -> JobView:
+        record = unit.get_for_update(JOBS, str(job_id))
+        job, now = record.value, datetime.now(UTC)
+        if job.status in FINAL:
+            raise Conflict("invalid_transition", f"The job is {job.status}; only a queued or running one is cancelled.")
+        ended = {"status": "cancelled", "lease": None, "finished_at": now, "updated_at": now}
+        return unit.update(JOBS, record, job.model_copy(update=ended)).view()
+
+    return write_record(context, work)
 
 
 def list_jobs(context: Context, query: JobListQuery) -> Page[JobView]:

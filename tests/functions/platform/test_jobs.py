@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -10,7 +12,7 @@ from common import objects
 from common.context import Context
 from common.jobs import service
 from common.jobs.entities import JOBS
-from common.jobs.models import Job
+from common.jobs.models import Job, Lease
 from common.jobs.run import CSV
 from common.store import Work, transact, write_record
 from tests.common.things import context_of
@@ -90,3 +92,52 @@ def test_a_job_of_another_tenant_does_not_exist(cloud: Stack, tenant: TenantHand
     unscoped = cloud.key(tenant.tenant_id, scopes=["aso:read"]).client
     assert unscoped.get(f"/v1/jobs/{job.job_id}").status_code == 403
     assert cloud.anonymous.get(f"/v1/jobs/{job.job_id}").status_code == 401
+
+
+def changed(context: Context, job: Job, **fields: Any) -> Job:
+    """Change a job as it is stored, past its states."""
+
+    def work(unit: Work) -> Job:
+        record = unit.get(JOBS, str(job.job_id))
+        return unit.update(JOBS, record, record.value.model_copy(update=fields))
+
+    return write_record(context, work).value
+
+
+def test_a_job_is_cancelled_once(cloud: Stack, tenant: TenantHandle, context: Context) -> None:
+    job = changed(context, start(context), status="running", result=None)
+    path = f"/v1/jobs/{job.job_id}/cancel"
+    reader = cloud.key(tenant.tenant_id, scopes=["jobs:read"]).client
+    assert reader.post(path).status_code == 403
+    assert cloud.tenant().client.post(path).status_code == 404
+    stale = tenant.client.post(path, headers={"If-Match": '"1"'})
+    assert stale.status_code == 412
+    key = {"Idempotency-Key": str(uuid.uuid4())}
+    answer = tenant.client.post(path, headers=key)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["status"] == "cancelled"
+    assert not {"lease", "checkpoint", "parameters", "function"} & set(answer.json())
+    read = tenant.client.get(f"/v1/jobs/{job.job_id}")
+    assert (read.json(), read.headers["ETag"]) == (answer.json(), answer.headers["ETag"])
+    again = tenant.client.post(path, headers=key)
+    assert (again.status_code, again.json()) == (200, answer.json()), "the same request is answered as before"
+    over = tenant.client.post(path)
+    assert (over.status_code, over.json()["code"]) == (409, "invalid_transition")
+
+
+def test_the_sweep_brings_a_job_whose_task_was_lost_to_its_end(
+    cloud: Stack, tenant: TenantHandle, context: Context
+) -> None:
+    job = start(context, "platform-reconcile-run")
+    cloud.settled()
+    long_ago = datetime.now(UTC) - timedelta(hours=1)
+    lease = Lease(owner="a process that was killed", until=long_ago)
+    changed(context, job, status="running", lease=lease, attempts=1, updated_at=long_ago, result=None)
+    cloud.settled()
+    assert tenant.client.get(f"/v1/jobs/{job.job_id}").json()["status"] == "running", "nobody works on it"
+    cloud.fire("platform-job-sweep")
+    ended = cloud.wait_for(
+        lambda: tenant.client.get(f"/v1/jobs/{job.job_id}").json()["result"], 60, what="the job is done"
+    )
+    assert "keyword" in ended["entities"]
+    assert tenant.client.get(f"/v1/jobs/{job.job_id}").json()["status"] == "succeeded"
