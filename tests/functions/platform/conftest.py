@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import functions_framework
 import pytest
-from werkzeug.test import Client
+from werkzeug.test import Client, TestResponse
 
 from common.settings import Settings
 from tests.stack import TestEmulators
+from triggers.local.identity import Addresses
 from triggers.manifest import ROOT
 from triggers.runtime import process_clients
 
@@ -55,3 +56,16 @@ def serve(
 def operator() -> dict[str, str]:
     """Headers of a platform operator."""
     return {"Authorization": f"Bearer {OPERATOR_KEY}"}
+
+
+@pytest.fixture
+def deliver(serve: Callable[[str], Client], settings: Settings) -> Callable[..., TestResponse]:
+    """Return what delivers JSON to an operation of the platform as its invoker: an event, a task, a schedule's run."""
+    addresses = Addresses(settings)
+
+    def post(operation: str, body: object, headers: Mapping[str, str] | None = None) -> TestResponse:
+        function = f"platform-{operation.replace('_', '-')}"
+        bearer = {"Authorization": addresses.authorization(function)}
+        return serve(operation).post("/", json=body, headers={**bearer, **(headers or {})})
+
+    return post
