@@ -232,9 +232,16 @@ class Breaker:
 
     def failed(self, token: str) -> None:
         """End a call that failed."""
-        now = self._clock()
-        state = self._change(lambda state: state.failed(self._rules, now, token))
-        if state is not None and state.opened_at == now:
+        now, opened = self._clock(), False
+
+        def change(state: BreakerState) -> BreakerState:
+            nonlocal opened
+            after = state.failed(self._rules, now, token)
+            opened = after.opened_at != state.opened_at
+            return after
+
+        state = self._change(change)
+        if opened and state is not None:
             logs.bound(self._clients.settings, breaker=self.name).error(OPENED, failure_count=state.failure_count)
 
     def abandoned(self, token: str) -> None:

@@ -14,6 +14,11 @@ ANSWER_HEADERS = (
 )
 
 
+METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
+"""What a page may ask for across origins: everything. A front door has several functions behind one path and sends the
+preflight of any verb to one of them, which must not speak for its own verb only; refusing a verb is routing's work."""
+
+
 def allowed(origin: str, settings: Settings) -> bool:
     """Tell whether pages of an origin may call; on the local cloud every local page may."""
     if origin in settings.allowed_origins:
@@ -41,7 +46,7 @@ def preflight_headers(methods: str) -> dict[str, str]:
     """Return the headers of an answer to ``OPTIONS``, besides those of every answer."""
     return {
         "Allow": methods,
-        "Access-Control-Allow-Methods": methods,
+        "Access-Control-Allow-Methods": METHODS,
         "Access-Control-Allow-Headers": REQUEST_HEADERS,
         "Access-Control-Max-Age": "600",
     }

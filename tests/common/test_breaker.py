@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule, run_state_machine_as_test
 
-from common.breaker import Breaker, BreakerState, BreakerStatus, Rules
+from common.breaker import OPENED, Breaker, BreakerState, BreakerStatus, Rules
 from common.clients.redis import redis_client
 from common.clients.registry import Clients
 from common.errors import NotFound, Unavailable
@@ -169,6 +169,13 @@ def test_an_open_breaker_calls_nothing_and_says_when_to_come_back(breaker: Break
         pytest.fail("called")
     assert refused.value.dependency == breaker.name
     assert refused.value.retry_after == 60
+
+
+def test_the_log_says_once_that_a_breaker_opened(breaker: Breaker, capsys: pytest.CaptureFixture[str]) -> None:
+    """The alert on open breakers counts this line."""
+    for _ in range(RULES.failures + 3):
+        breaker.failed("any")
+    assert capsys.readouterr().out.count(OPENED) == 1
 
 
 def test_many_instances_get_one_probe(settings: Settings) -> None:

@@ -171,7 +171,9 @@ class TestCrossOrigin:
         )
         assert (answer.status_code, answer.data) == (204, b"")
         assert answer.headers["Access-Control-Allow-Origin"] == "https://app.example.com"
-        assert answer.headers["Access-Control-Allow-Methods"] == "POST, OPTIONS"
+        # A front door sends the preflight of every verb of a path to one of the functions behind it.
+        assert answer.headers["Access-Control-Allow-Methods"] == "GET, HEAD, POST, PUT, PATCH, DELETE"
+        assert answer.headers["Allow"] == "POST, OPTIONS"
         assert "Idempotency-Key" in answer.headers["Access-Control-Allow-Headers"]
         assert "Access-Control-Allow-Credentials" not in answer.headers
 
