@@ -249,6 +249,7 @@ def _compare(
         if row.sequence > until:
             report.underway += 1
         else:
+            report.orphaned += 1
             differences.orphans[key] = row
     return differences
 
@@ -299,11 +300,11 @@ def _burial(context: Context, found: Relations, key: str, held: Held, report: Re
     report.documents += 1
     existing = {snapshot.reference.path: snapshot.to_dict() for snapshot in answers if snapshot.exists}
     if path in existing:
+        report.orphaned -= 1
         report.underway += 1
         return None
     deleted = (existing.get(tombstone_path(path)) or {}).get("deleted_version")
     known = sequence_of(deleted, "deleted") if isinstance(deleted, datetime) else 0
-    report.orphaned += 1
     partition = found.table.partition if found.table.immutable else None
     kept = {} if partition is None else {partition: _text(held.partition)}
     return row_of(

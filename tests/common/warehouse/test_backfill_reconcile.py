@@ -157,7 +157,7 @@ def test_differences_are_counted_then_repaired_then_gone(tenant: Context, docume
             )
 
     before = check(tenant, repair=False)
-    assert (before.missing, before.stale, before.orphaned, before.repaired) == (1, 1, 0, 0)
+    assert (before.missing, before.stale, before.orphaned, before.repaired) == (1, 1, 2, 0)
     assert before.differing_days == 1
     repaired = check(tenant, repair=True)
     assert (repaired.missing, repaired.stale, repaired.orphaned, repaired.repaired) == (1, 1, 2, 4)
