@@ -60,11 +60,11 @@ def operator() -> dict[str, str]:
 
 @pytest.fixture
 def deliver(serve: Callable[[str], Client], settings: Settings) -> Callable[..., TestResponse]:
-    """Return what delivers JSON to an operation of the platform as its invoker: an event, a task, a schedule's run."""
+    """Return what delivers JSON to a function of the platform as its invoker: an event, a task, a schedule's run."""
     addresses = Addresses(settings)
 
-    def post(operation: str, body: object, headers: Mapping[str, str] | None = None) -> TestResponse:
-        function = f"platform-{operation.replace('_', '-')}"
+    def post(function: str, body: object, headers: Mapping[str, str] | None = None) -> TestResponse:
+        operation = function.removeprefix("platform-").replace("-", "_")
         bearer = {"Authorization": addresses.authorization(function)}
         return serve(operation).post("/", json=body, headers={**bearer, **(headers or {})})
 

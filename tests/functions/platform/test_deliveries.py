@@ -45,7 +45,7 @@ TASK = {"X-CloudTasks-TaskName": "task", "X-CloudTasks-QueueName": "queue"}
 @pytest.fixture
 def context(clients: Clients) -> Context:
     """A tenant whose tables exist, beside the buckets and queues of the project."""
-    make_queues(clients, "platform-reconcile-run", "platform-backfill-run", "platform-relay-shared", REDELIVER)
+    make_queues(clients, "platform-reconcile-run", "platform-backfill-run", REDELIVER)
     with contextlib.suppress(Conflict):
         clients.get(storage_client).create_bucket(clients.settings.report_bucket)
     own = context_for(clients, f"t{uuid.uuid4().hex[:10]}")
@@ -97,11 +97,11 @@ def test_the_daily_schedule_reconciles_every_tenant_and_repairs_a_damaged_table(
     appended(context, keyword(7), 5)
     assert held(context) == ["keyword-00007"], "a row without a document"
     for _ in range(2):
-        assert deliver("reconcile", {}, {"X-CloudScheduler-JobName": "platform-reconcile"}).status_code == 204
+        assert deliver("platform-reconcile", {}, {"X-CloudScheduler-JobName": "platform-reconcile"}).status_code == 204
     [job], [other] = jobs_of(context), jobs_of(neighbour)
     assert {each.function for each in (job, other)} == {"platform-reconcile-run"}
     for _ in range(2):
-        answer = deliver("reconcile_run", {"job_id": str(job.job_id)}, of_tenant(context))
+        answer = deliver("platform-reconcile-run", {"job_id": str(job.job_id)}, of_tenant(context))
         assert answer.status_code == 204, answer.text
     done = Repository(JOBS, context).get(str(job.job_id)).value
     assert (done.status, done.attempts) == ("succeeded", 1), "the second delivery found nothing to do"
@@ -127,7 +127,7 @@ def test_a_backfill_goes_on_behind_its_checkpoint(context: Context, deliver: Del
         return work.update(JOBS, record, record.value.model_copy(update=stopped))
 
     write_record(context, stop)
-    answer = deliver("backfill_run", {"job_id": str(job.job_id)}, of_tenant(context))
+    answer = deliver("platform-backfill-run", {"job_id": str(job.job_id)}, of_tenant(context))
     assert answer.status_code == 204, answer.text
     done = Repository(JOBS, context).get(str(job.job_id)).value
     assert (done.status, done.result) == (
@@ -158,7 +158,7 @@ def test_a_message_that_exhausted_its_attempts_is_stored_and_listed(
     }
     pushed = {"message": message, "subscription": "projects/p/subscriptions/platform-dead-letter-store.x"}
     for _ in range(2):
-        answer = deliver("dead_letter_store", pushed)
+        answer = deliver("platform-dead-letter-store", pushed)
         assert answer.status_code == 204, answer.text
     [letter] = letters(serve, operator, "aso-some-consumer")
     assert (letter["code"], letter["attempts"], letter["size"]) == ("attempts_exhausted", 5, len(body))
@@ -166,10 +166,16 @@ def test_a_message_that_exhausted_its_attempts_is_stored_and_listed(
     assert letter["attributes"]["colour"] == "red"
 
 
+@pytest.mark.parametrize("function", ["platform-relay-shared", "platform-relay-tenant"])
 def test_many_dead_letters_are_replayed_by_a_task_each(
-    serve: Serve, operator: dict[str, str], deliver: Deliver, context: Context
+    function: str, serve: Serve, operator: dict[str, str], deliver: Deliver, context: Context
 ) -> None:
     """A poison document change is posted again to the function that set it aside."""
+    before = {task.name for task in tasks_of(context.clients, REDELIVER)}
+
+    def new_tasks() -> list[Any]:
+        return [task for task in tasks_of(context.clients, REDELIVER) if task.name not in before]
+
     poison = {
         "ce-id": uuid.uuid4().hex,
         "ce-type": "google.cloud.firestore.document.v1.written",
@@ -177,20 +183,20 @@ def test_many_dead_letters_are_replayed_by_a_task_each(
         "ce-time": (datetime.now(UTC) - timedelta(hours=1)).isoformat(),
         "ce-specversion": "1.0",
     }
-    answer = deliver("relay_shared", {"no": "document"}, poison)
+    answer = deliver(function, {"no": "document"}, poison)
     assert answer.status_code == 204, answer.text
-    [letter] = letters(serve, operator, "platform-relay-shared")
+    [letter] = letters(serve, operator, function)
     assert (letter["kind"], letter["replays"]) == ("document", 0)
     path = "/v1/platform/dead-letters/replay"
-    many = serve("dead_letter_replay_many").post(path, json={"function": "platform-relay-shared"}, headers=operator)
+    many = serve("dead_letter_replay_many").post(path, json={"function": function}, headers=operator)
     assert (many.status_code, many.get_json()["scheduled"]) == (202, [letter["id"]])
-    [task] = tasks_of(context.clients, REDELIVER)
-    assert deliver("dead_letter_redeliver", {"dead_letter_id": letter["id"]}, TASK).status_code == 204
-    [posted] = [each for each in tasks_of(context.clients, REDELIVER) if each.name != task.name]
-    assert posted.http_request.url.endswith("/platform-relay-shared")
+    [task] = new_tasks()
+    assert deliver(REDELIVER, {"dead_letter_id": letter["id"]}, TASK).status_code == 204
+    [posted] = [each for each in new_tasks() if each.name != task.name]
+    assert posted.http_request.url.endswith(f"/{function}")
     assert posted.http_request.body == b'{"no": "document"}'
     assert posted.http_request.headers["ce-id"] == poison["ce-id"]
-    [replayed] = letters(serve, operator, "platform-relay-shared")
+    [replayed] = letters(serve, operator, function)
     assert (replayed["status"], replayed["replays"]) == ("replayed", 1)
-    unknown = deliver("dead_letter_redeliver", {"dead_letter_id": "f" * 64}, TASK)
+    unknown = deliver(REDELIVER, {"dead_letter_id": "f" * 64}, TASK)
     assert unknown.status_code == 204, "one that is gone is not tried again and again"
