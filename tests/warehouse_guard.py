@@ -6,6 +6,7 @@ functions wrongly without saying so. ``guarded`` wraps a client so that tests me
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -36,6 +37,19 @@ SILENTLY_WRONG = {
     r"\b__TABLES__\b": "__TABLES__ is unknown",
 }
 """Constructs the emulator gets wrong: pattern to reason."""
+
+
+UNPARTITIONED_READS: Mapping[tuple[str, str], str] = {
+    ("common.aso.scan_query", "opportunities_latest"): "an opportunity holds however long ago it was detected, and the "
+    "newest episode of a keyword may be as old",
+    **{
+        ("common.warehouse.reconcile", f"{name}_latest"): "compares everything with Firestore, by the day of the change"
+        for name in ("content_pieces", "keywords", "opportunities", "rank_observations")
+    },
+}
+"""Readers that look at all partitions of a table, with the reason: module and view."""
+MECHANISMS = ("common.warehouse.query", "common.warehouse.calls", "common.calls", "common.breaker")
+"""What stands between a reader and the client."""
 
 
 class GuardError(AssertionError):
@@ -81,17 +95,61 @@ def check_statement(sql: str, parameters: Sequence[str] = ()) -> None:
             raise GuardError(f"{name} is read without a bound on its partitions: {scope}")
 
 
+def check_reader(sql: str, reader: str) -> None:
+    """Refuse a query of the product that reads all partitions of a view where it could leave some out.
+
+    Args:
+        sql: The text, table names filled in.
+        reader: Module that asks; tests look at whole tables as they like.
+
+    Raises:
+        GuardError: It does not compare the column that partitions the table behind the view.
+    """
+    if not reader.startswith("common."):
+        return
+    partitions = {
+        view: column for view, column in view_partitions().items() if (reader, view) not in UNPARTITIONED_READS
+    }
+    tree = sqlglot.parse_one(sql, dialect="bigquery")
+    if isinstance(tree, exp.Create | exp.Alter):
+        return  # a view is bounded by who reads it
+    for name, scope in _unbounded(tree, partitions):
+        raise GuardError(f"{reader} reads {name} without a bound on {partitions[name]}: {scope}")
+
+
+def view_partitions() -> Mapping[str, str]:
+    """Return the column that partitions the table behind each view."""
+    tables = [entity.table for entity in entities().values() if entity.table is not None]
+    return {f"{table.name}_latest": table.partition for table in tables if table.partition is not None}
+
+
+def asking() -> str:
+    """Return the module that asks BigQuery now through ``common.warehouse.query``; empty where nobody does."""
+    frame, inside = inspect.currentframe(), False
+    while frame is not None:
+        module = str(frame.f_globals.get("__name__", ""))
+        inside = inside or module == MECHANISMS[0]
+        if inside and module not in MECHANISMS:
+            return module
+        frame = frame.f_back
+    return ""
+
+
 def unbounded(tree: exp.Expr) -> Iterator[tuple[str, str]]:
     """Yield the logs that a statement reads in a scope that does not compare their time of arrival."""
-    known = known_relations()
+    logs = {name: "appended_at" for name, each in known_relations().items() if each.partition == "appended_at"}
+    yield from _unbounded(tree, logs)
+
+
+def _unbounded(tree: exp.Expr, partitions: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield the relations read in a scope that does not compare their column of ``partitions``, with the scope."""
     for table in tree.find_all(exp.Table):
-        relation = known.get(table.name)
-        if relation is None or relation.partition != "appended_at" or _is_target(table):
+        if table.name not in partitions or _is_target(table):
             continue
         scope = table.find_ancestor(exp.Select)
         where = None if scope is None else scope.args.get("where")
         bounds = [] if where is None else list(where.find_all(exp.GTE, exp.GT, exp.Between, exp.EQ))
-        if not any(_names(bound.this, "appended_at", table.alias_or_name) for bound in bounds):
+        if not any(_names(bound.this, partitions[table.name], table.alias_or_name) for bound in bounds):
             yield table.name, "" if scope is None else scope.sql(dialect="bigquery")
 
 
@@ -171,6 +229,7 @@ def guarded(client: bigquery.Client) -> Iterator[bigquery.Client]:
     def checked_query(sql: str, job_config: Any = None, **options: Any) -> Any:
         parameters = [] if job_config is None else [each.name for each in job_config.query_parameters]
         check_statement(sql, parameters)
+        check_reader(sql, asking())
         return query(sql, job_config=job_config, **options)
 
     def checked_insert(table: str, rows: Sequence[Mapping[str, Any]], **options: Any) -> Any:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import importlib.util
 
 import pytest
 
@@ -10,7 +12,14 @@ from common.errors import ConfigurationError
 from common.registry import TableRecord, entities
 from common.warehouse.merge import merge_sql, reassert_sql
 from common.warehouse.tables import dataset_id, declared_columns, identifier, relations, view_query
-from tests.warehouse_guard import GuardError, check_statement, estimated_bytes
+from tests.warehouse_guard import (
+    UNPARTITIONED_READS,
+    GuardError,
+    check_reader,
+    check_statement,
+    estimated_bytes,
+    view_partitions,
+)
 
 DOCUMENT_000 = {
     "content_piece": """content_id STRING NOT NULL, content_type STRING NOT NULL, keyword_primary STRING NOT NULL,
@@ -117,3 +126,25 @@ def test_the_view_reads_two_narrow_columns_of_what_it_does_not_return() -> None:
     """Looking up superseded rows must not read whole rows: key and sequence only."""
     sql = "SELECT keyword_id, change_sequence FROM `demo-tables.aso_tenant_demo.keywords`"
     assert estimated_bytes(sql, {"keywords": 1_000_000}) == 40_000_000
+
+
+@pytest.mark.parametrize(
+    ("where", "refused"),
+    [
+        ("WHERE DATE(last_checked) >= @day", False),
+        ("WHERE last_checked IS NULL OR last_checked >= @day", False),
+        ("WHERE created_at >= @day", True),
+        ("", True),
+    ],
+)
+def test_a_reader_that_leaves_no_partition_out_is_refused(where: str, refused: bool) -> None:
+    sql = f"WITH read AS (SELECT keyword_id FROM `p.d.keywords_latest` {where}) SELECT COUNT(*) FROM read"
+    check_reader(sql, "tests.some_test")
+    with pytest.raises(GuardError) if refused else contextlib.nullcontext():
+        check_reader(sql, "common.aso.some_reader")
+
+
+def test_every_exception_names_a_reader_and_a_view() -> None:
+    for module, view in UNPARTITIONED_READS:
+        assert importlib.util.find_spec(module) is not None
+        assert view in view_partitions()

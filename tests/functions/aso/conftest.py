@@ -13,10 +13,12 @@ import functions_framework
 import pytest
 from werkzeug.test import Client, TestResponse
 
+from common.clients.bigquery import bigquery_client
 from common.clients.registry import Clients
 from common.settings import Settings
 from tests.common.security import store_key, store_tenant
 from tests.stack import TestEmulators
+from tests.warehouse_guard import guarded
 from triggers.manifest import ROOT, load_manifest
 from triggers.runtime import process_clients
 
@@ -85,7 +87,8 @@ def process(settings: Settings, emulators: TestEmulators) -> Iterator[Clients]:
         }
     )
     process_clients.cache_clear()
-    yield process_clients()
+    with guarded(process_clients().get(bigquery_client)):
+        yield process_clients()
     process_clients.cache_clear()
     os.environ.clear()
     os.environ.update(before)

@@ -11,8 +11,10 @@ import functions_framework
 import pytest
 from werkzeug.test import Client, TestResponse
 
+from common.clients.bigquery import bigquery_client
 from common.settings import Settings
 from tests.stack import TestEmulators
+from tests.warehouse_guard import guarded
 from triggers.local.identity import Addresses
 from triggers.manifest import ROOT
 from triggers.runtime import process_clients
@@ -46,7 +48,8 @@ def serve(
         source = Path(ROOT, "functions", "platform", f"{operation}.py")
         return Client(functions_framework.create_app(operation, str(source)))
 
-    yield client
+    with guarded(process_clients().get(bigquery_client)):
+        yield client
     process_clients.cache_clear()
     os.environ.clear()
     os.environ.update(before)
