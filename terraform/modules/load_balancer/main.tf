@@ -36,6 +36,19 @@ resource "google_compute_security_policy" "this" {
   name        = "xynergy"
   description = "Stops floods before they cost anything; the platform's own limits are per key."
 
+  # Known probes never reach a function, nor its bill.
+  rule {
+    action      = "deny(403)"
+    priority    = 900
+    description = "Attempts at well-known holes (Log4j and its kin)."
+
+    match {
+      expr {
+        expression = "evaluatePreconfiguredExpr('cve-canary')"
+      }
+    }
+  }
+
   # One address that calls this often is no person and no well-made client.
   rule {
     action      = "throttle"
