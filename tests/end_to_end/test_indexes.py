@@ -16,7 +16,9 @@ from tests.stack import Stack, TenantHandle
 from triggers.local.processes import LOOPBACK
 from triggers.openapi import OPENAPI_FILE
 
-SORTED = frozenset({"created_at", "last_checked", "date", "detected_at", "expected_gain", "last_at"})
+SORTED = frozenset(
+    {"created_at", "last_checked", "date", "detected_at", "expected_gain", "last_at", "updated_at", "wake_at"}
+)
 """Fields that queries sort or bound by; all others are compared for equality. The emulator's report does not tell the
 two apart where the direction is ascending."""
 
@@ -136,7 +138,7 @@ def every_query(cloud: Stack, tenant: TenantHandle) -> None:
             assert answer.status_code == 200, (path, chosen, answer.text)
     page = tenant.client.get("/v1/aso/content?limit=1").json()
     assert tenant.client.get(f"/v1/aso/content?limit=1&cursor={page['next_cursor']}").status_code == 200
-    for name in ("aso-opportunity-scan", "platform-warehouse-merge"):
+    for name in ("aso-opportunity-scan", "platform-warehouse-merge", "platform-job-sweep"):
         cloud.fire(name)
     job = {"tenant_id": tenant.tenant_id, "entity": "keyword", "dry_run": True}
     assert cloud.post("/v1/platform/backfills", job).status_code == 200
