@@ -5,12 +5,14 @@ Each session has an environment of its own with exactly what ``requirements.lock
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import nox
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv"
 nox.options.reuse_venv = "yes"
-nox.options.sessions = ["lint", "types", "imports", "fresh", "bundle", "tests"]
+nox.options.sessions = ["lint", "types", "imports", "fresh", "bundle", "tests", "terraform"]
 
 CODE = ("common", "functions", "triggers", "tests", "noxfile.py")
 GENERATORS = ("triggers.entities", "triggers.manifest", "triggers.openapi", "triggers.catalogue", "triggers.cloud")
@@ -43,7 +45,7 @@ def serve(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests against the emulators: ``-- tests/triggers -k manifest`` narrows them."""
     _install(session)
-    session.run("python", "-m", "pytest", *session.posargs)
+    session.run("python", "-m", "pytest", *(session.posargs or ["--ignore=tests/terraform"]))
 
 
 @nox.session
@@ -102,6 +104,29 @@ def bench(session: nox.Session) -> None:
     """Measure, as ratios against named peers: ``-- scan`` runs one benchmark."""
     _install(session)
     session.run("python", "-m", "tests.bench", *session.posargs)
+
+
+@nox.session
+def terraform(session: nox.Session) -> None:
+    """Plan the infrastructure without a cloud, test the plans and scan them; needs the ``terraform`` program."""
+    _install(session)
+    chosen = session.posargs or ["tests/terraform"]
+    session.run("python", "-m", "pytest", *chosen, env={"REQUIRE_TERRAFORM": "1"})
+    if session.posargs:
+        return
+    scanner = Path(session.virtualenv.location, "checkov").resolve()
+    session.run("uv", "venv", "--quiet", "--allow-existing", "--python", f"{session.bin}/python", str(scanner))
+    session.run(
+        "uv",
+        "pip",
+        "sync",
+        "--quiet",
+        "--require-hashes",
+        "--python",
+        str(scanner / "bin" / "python"),
+        "tests/terraform/checkov.lock",
+    )
+    session.run("python", "-m", "tests.terraform.policies", str(scanner / "bin" / "checkov"))
 
 
 @nox.session(name="terraform-schema")

@@ -19,6 +19,7 @@ BENCHMARKS = {
     "scan": "Opportunity scan",
     "bundles": "Bundle build",
     "memory": "Memory",
+    "terraform": "From declarations to a plan",
 }
 
 

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -73,9 +72,3 @@ def manifest() -> Mapping[str, Mapping[str, Any]]:
     """Entries of the manifest, by name of the function."""
     document = json.loads((ROOT / "triggers" / "manifest.json").read_text(encoding="utf-8"))
     return {entry["name"]: entry for entry in document["functions"]}
-
-
-@pytest.fixture
-def broken(configuration: Configuration, tmp_path: Path) -> Configuration:
-    """A copy to break."""
-    return configuration.copy(tmp_path / "broken")

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -153,8 +153,9 @@ class Configuration:
         return Inventory(json.loads(self.succeed("show", "-json", str(file))))
 
     def copy(self, root: Path) -> Configuration:
-        """Return a copy that is already initialised."""
-        shutil.copytree(self.root, root, symlinks=True)
+        """Return a copy that is already initialised; the zips, which nobody changes, are shared."""
+        shutil.copytree(self.root, root, symlinks=True, ignore=shutil.ignore_patterns("bundles", "*.plan"))
+        (root / "build" / "bundles").symlink_to((self.root / "build" / "bundles").resolve())
         return Configuration(root=root, binary=self.binary, environment=self.environment)
 
     def replace(self, file: str, before: str, after: str) -> None:
@@ -184,9 +185,3 @@ def prepare(root: Path, binary: str, environment: Mapping[str, str], source: Pat
     configuration = Configuration(root=root, binary=binary, environment=environment)
     configuration.succeed("init", "-no-color", "-input=false")
     return configuration
-
-
-def problems(output: str, words: Sequence[str]) -> list[str]:
-    """Return the words that are not in an output."""
-    flat = " ".join(output.replace("│", " ").split())
-    return [word for word in words if word not in flat]
