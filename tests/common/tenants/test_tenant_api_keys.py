@@ -52,7 +52,7 @@ def test_a_new_key_lets_its_tenant_in(context: Context, tenant_id: str) -> None:
 
 
 def test_a_key_may_by_default_what_its_role_may(context: Context, tenant_id: str) -> None:
-    assert make(context, tenant_id).scopes == ["aso:read", "aso:write", "jobs:read", "jobs:write"]
+    assert make(context, tenant_id).scopes == ["aso:read", "aso:write", "jobs:write"]
     assert make(context, tenant_id, role="viewer").scopes == ["*:read"]
     assert make(context, tenant_id, role="admin").scopes == ["*"]
 
