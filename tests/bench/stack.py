@@ -90,10 +90,12 @@ def create_tenant(cloud: LocalCloud, tenant_id: str) -> Tenant:
 
 @contextmanager
 def server(command: Sequence[str], port: int, folder: Path, extra: Mapping[str, str]) -> Iterator[int]:
-    """Run a server process until the block ends; yields its process id."""
+    """Run a server process until the block ends, on one processor as a deployed function; yields its process id."""
     with (folder / f"server-{port}.log").open("wb") as log:
         process = subprocess.Popen(command, cwd=folder, env={**os.environ, **extra}, stdout=log, stderr=log)
         try:
+            if hasattr(os, "sched_setaffinity"):  # Linux; elsewhere a server may use every processor
+                os.sched_setaffinity(process.pid, {0})
             wait_for(lambda: accepts(port), deadline=30, what=f"{command[0]} listening")
             yield process.pid
         finally:
