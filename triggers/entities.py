@@ -1,6 +1,6 @@
 """Generate ``common/entities.json`` from the entity declarations of every domain.
 
-Declarations are the module-level ``Entity`` values of ``common/<domain>/entities.py``. Terraform reads the same file
+Declarations are the module-level ``Entity`` values of ``entities.py`` in a domain's folder or below it. Terraform reads the same file
 for indexes, TTL policies and table schemas. Run as ``python -m triggers.entities [--check]``.
 """
 
@@ -21,15 +21,16 @@ COMMON = Path(__file__).parent.parent / "common"
 
 
 def declared_entities() -> list[Entity[Any]]:
-    """Import every ``common/<domain>/entities.py`` and return its entities, sorted by name.
+    """Import every ``entities.py`` in a domain's folder or below it and return its entities, sorted by name.
 
     Raises:
         DeclarationError: Two entities share a name or a collection.
     """
     found: dict[str, Entity[Any]] = {}
     places: set[tuple[str, str]] = set()
-    for file in sorted(COMMON.glob("*/entities.py")):
-        module = importlib.import_module(f"common.{file.parent.name}.entities")
+    for file in sorted(COMMON.rglob("entities.py")):
+        package = ".".join(file.parent.relative_to(COMMON.parent).parts)
+        module = importlib.import_module(f"{package}.entities")
         for value in vars(module).values():
             if not isinstance(value, Entity) or found.get(value.name) is value:
                 continue
