@@ -1,7 +1,7 @@
 """Generate ``common/entities.json`` from the entity declarations of every domain.
 
-Declarations are the module-level ``Entity`` values of ``entities.py`` in a domain's folder or below it. Terraform reads the same file
-for indexes, TTL policies and table schemas. Run as ``python -m triggers.entities [--check]``.
+Declarations are the module-level ``Entity`` values of each ``entities.py`` in a domain's folder or below it. Terraform
+reads the same file for indexes, TTL policies and table schemas. Run as ``python -m triggers.entities [--check]``.
 """
 
 from __future__ import annotations
