@@ -10,6 +10,7 @@ from typing import Any
 from common.clients.bigquery import bigquery_client
 from common.context import Context
 from common.warehouse import source
+from common.warehouse.marks import due
 from common.warehouse.reconcile import Report, reconcile
 from common.warehouse.tables import Relations, relations
 from tests.end_to_end.support import behind, job_ended
@@ -135,6 +136,7 @@ def test_a_thousand_writes_of_three_tenants(cloud: Stack) -> None:
     cloud.fire("platform-warehouse-merge")
     wait_for(lambda: all(agree(context, "") for context in contexts), 90, every=1, what="the tables agree")
     wait_for(lambda: all(map(agree, contexts)), 60, every=1, what="the views agree as before")
+    assert not {tenant.tenant_id for tenant in tenants} & {mark.tenant_id for mark in due(contexts[0], "merge")}
     for context in contexts:
         assert differences(reports(context, repair=False)) == {}
         assert {table for table, _ in in_bigquery(context)} == {"content_pieces", "keywords", "rank_observations"}

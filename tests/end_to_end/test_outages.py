@@ -109,6 +109,7 @@ def test_bigquery_goes_away_and_catches_up(cloud: Stack, tenant: TenantHandle, c
     """A hundred writes are acknowledged meanwhile; reads from Firestore go on, figures say when to come back."""
     client = tenant.client
     write(tenant, 1)
+    doomed = client.post("/v1/aso/content", {"content_type": "hub", "keyword_primary": "shoes", "title": "Old"}).json()
     wait_for(lambda: agree(context), 60, every=0.5)
     assert client.get("/v1/aso/stats").json()["total_keywords"]["value"] == 1
 
@@ -120,6 +121,7 @@ def test_bigquery_goes_away_and_catches_up(cloud: Stack, tenant: TenantHandle, c
         with ThreadPoolExecutor(4) as pool:
             assert set(pool.map(one, range(100))) == {207}
         write(tenant, 2)
+        assert client.delete(f"/v1/aso/content/{doomed['content_id']}").status_code == 200
         wait_for(lambda: breaker(cloud).get("opened_at"), 60, what="the breaker opens")
         assert len(client.get("/v1/aso/keywords?limit=200").json()["items"]) == 101
         body = {"content_type": "hub", "keyword_primary": "shoes", "title": "Shoes"}

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import random
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -16,13 +14,10 @@ from common.clients.registry import Clients
 from common.context import Context
 from common.model import rfc3339
 from common.warehouse import source
-from common.warehouse.marks import due
 from common.warehouse.query import rows
 from common.warehouse.tables import declared_columns
 from tests.common.warehouse.conftest import context_for
 from tests.stack import Caller, Stack, TenantHandle, wait_for
-
-TODAY = datetime.now(UTC).date().isoformat()
 
 
 @pytest.fixture
@@ -99,62 +94,6 @@ def agree(context: Context, suffix: str = "_latest") -> bool:
             name: [] if held[key][name] == [] and value is None else value for name, value in row.items()
         }
     return True
-
-
-def mixed_writes(client: Caller) -> int:
-    """Make a thousand writes of every kind; return how many documents changed."""
-    chance = random.Random(5)
-    ids = upsert(client, range(250), 100) + upsert(client, range(250, 500), 100)
-    upsert(client, range(150), 5000)
-    ranks = [
-        {"keyword": f"running shoes {number}", "date": TODAY, "state": "ranked", "position": 1 + number % 40}
-        for number in range(200)
-    ]
-    assert client.post("/v1/aso/ranks", {"rows": ranks}).status_code == 207
-
-    def piece(number: int) -> None:
-        body = {"content_type": "hub", "keyword_primary": f"shoes {number}", "title": f"Shoes {number}"}
-        made = client.post("/v1/aso/content", body)
-        assert made.status_code == 201, made.text
-        path = f"/v1/aso/content/{made.json()['content_id']}"
-        if number % 3 == 0:
-            changed = client.patch(path, {"word_count": number}, headers={"If-Match": made.headers["ETag"]})
-            assert changed.status_code == 200, changed.text
-        if number % 5 == 0:
-            assert client.delete(path).status_code in {200, 204}
-
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(piece, range(60)))
-        gone = chance.sample(ids, 40)
-        answers = list(pool.map(lambda key: client.delete(f"/v1/aso/keywords/{key}").status_code, gone))
-    assert set(answers) <= {200, 204}
-    return 500 + 150 + 200 + 200 + 60 + 20 + 12 + 40
-
-
-def test_after_a_thousand_mixed_writes_both_stores_agree_row_for_row(
-    cloud: Stack, tenant: TenantHandle, context: Context
-) -> None:
-    assert mixed_writes(tenant.client) >= 1000
-    cloud.settled(150)
-    wait_for(lambda: agree(context), 60, every=1, what="Firestore and the view agree")
-
-    cloud.fire("platform-warehouse-merge")
-    wait_for(lambda: agree(context, ""), 60, every=1, what="the current tables are merged")
-    assert tenant.tenant_id not in {mark.tenant_id for mark in due(context, "merge")}
-
-
-def test_bigquery_stopped_midway_is_caught_up(cloud: Stack, tenant: TenantHandle, context: Context) -> None:
-    upsert(tenant.client, range(5), 100)
-    wait_for(lambda: agree(context), 60, every=0.5)
-    service = cloud.local.services["bigquery"]
-    service.stop()
-    try:
-        ids = upsert(tenant.client, range(20), 900)
-        assert tenant.client.delete(f"/v1/aso/keywords/{ids[0]}").status_code in {200, 204}
-    finally:
-        service.launch()
-        service.wait()
-    wait_for(lambda: agree(context), 150, every=1, what="caught up")
 
 
 def job_of(tenant: TenantHandle, job_id: str) -> Callable[[], dict[str, Any]]:
