@@ -15,6 +15,7 @@ nox.options.reuse_venv = "yes"
 nox.options.sessions = ["lint", "types", "imports", "fresh", "bundle", "tests", "terraform"]
 
 CODE = ("common", "functions", "triggers", "tests", "noxfile.py")
+EVERY_TEST = ("--ignore=tests/terraform", "--numprocesses=2", "--dist=loadfile")
 GENERATORS = ("triggers.entities", "triggers.manifest", "triggers.openapi", "triggers.catalogue", "triggers.cloud")
 
 
@@ -43,9 +44,12 @@ def serve(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests against the emulators: ``-- tests/triggers -k manifest`` narrows them."""
+    """Run the tests against the emulators: ``-- tests/triggers -k manifest`` narrows them.
+
+    All of them run in two processes, each with emulators of its own; a selection runs in one.
+    """
     _install(session)
-    session.run("python", "-m", "pytest", *(session.posargs or ["--ignore=tests/terraform"]))
+    session.run("python", "-m", "pytest", *(session.posargs or EVERY_TEST))
 
 
 @nox.session
