@@ -38,8 +38,8 @@ from common.aso.recommendation import reasons, recommendation
 from common.aso.scan_query import Difference, Differences, differences
 from common.context import Context
 from common.store import Repository, in_chunks
-from common.tasks import enqueue
 from common.warehouse import marks
+from common.warehouse.due import enqueue_due
 
 TENANT_TASK = "aso-opportunity-scan-tenant"
 SCHEDULED_LIMIT = 5000
@@ -50,7 +50,6 @@ CHUNK = 200
 """Opportunities of one transaction."""
 SHOWN = 50
 """Opportunities in the answer; the page size of the query of document 000."""
-DISPATCH_SECONDS = 600
 
 
 @dataclass(slots=True)
@@ -78,17 +77,7 @@ def enqueue_changed(context: Context, now: datetime | None = None) -> int:
     Raises:
         Unavailable: Firestore or Cloud Tasks does not answer.
     """
-    tasks = 0
-    for mark in marks.due(context, SCAN, now=now):
-        claim = marks.claim(context, SCAN, mark.tenant_id, mark.subject, now=now)
-        if claim is None:
-            continue
-        body = ScanTask(working_since=claim.working_since)
-        tenant = context.for_tenant(mark.tenant_id)
-        delay = marks.settling(context)
-        enqueue(tenant, TENANT_TASK, body, delay=delay, dispatch_deadline=DISPATCH_SECONDS)
-        tasks += 1
-    return tasks
+    return enqueue_due(context, SCAN, TENANT_TASK, lambda claim: ScanTask(working_since=claim.working_since), now=now)
 
 
 def scan_claimed(context: Context, task: ScanTask, now: datetime | None = None) -> ScanResult:

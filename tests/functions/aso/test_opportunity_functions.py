@@ -16,7 +16,7 @@ from common.clients.registry import Clients
 from common.context import PLATFORM_TENANT, Context, Principal
 from common.model import Model
 from common.store import Repository, transact
-from common.warehouse import marks
+from common.warehouse import due, marks
 from common.warehouse.provision import provision_tenant
 from tests.common.aso.scan.conftest import Warehouse, context_for, keyword
 from tests.common.aso.scan.test_rules import opportunity
@@ -233,7 +233,7 @@ def test_every_changed_tenant_gets_one_task_which_ends_its_claim(
         made.append((context.tenant_id, function, body))
         return "task"
 
-    monkeypatch.setattr(scan, "enqueue", enqueue)
+    monkeypatch.setattr(due, "enqueue", enqueue)
     assert scan.enqueue_changed(operator) == 0
     marks.set_marks(operator, tenant.tenant_id, [(SCAN, marks.EVERYTHING)])
     assert scan.enqueue_changed(operator) == 1
