@@ -1,0 +1,21 @@
+"""The entity of the site's settings."""
+
+from __future__ import annotations
+
+from common.aso.site.models import AsoSettings
+from common.entity import Entity
+
+ASO_SETTINGS = Entity(
+    name="aso_settings",
+    domain="aso",
+    model=AsoSettings,
+    collection="aso_settings",
+    key="tenant_id",
+    events={
+        "created": "aso-settings-changed",
+        "updated": "aso-settings-changed",
+        "deleted": "aso-settings-deleted",
+    },
+    unindexed=("brand_terms", "competitors", "site_hosts"),
+)
+"""One document a tenant under the tenant's id, so that platform work (the plan of checks) can read it by tenant."""
