@@ -83,6 +83,33 @@ class Namespace:
     source: Literal["firestore", "warehouse"]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Facts:
+    """Measurements that go straight into the warehouse: too many for a document each, and never changed one by one.
+
+    No document, no event and no backfill belong to them; ``common.warehouse.facts`` writes and retracts them in
+    batches.
+
+    Attributes:
+        name: Singular snake_case name, such as ``search_performance``.
+        domain: Owning domain.
+        table: The table; its key identifies a measurement, and the newest sequence of a key counts. It is partitioned,
+            and ``immutable``: rows are only ever added.
+        caches: Namespaces that new rows make stale; those of the warehouse.
+        wakes: Names of scans that new rows make due.
+        personal: Columns with personal data.
+        schema_version: Version of the schema.
+    """
+
+    name: str
+    domain: str
+    table: Table
+    caches: tuple[Namespace, ...] = ()
+    wakes: tuple[str, ...] = ()
+    personal: tuple[str, ...] = ()
+    schema_version: int = 1
+
+
 @dataclass(frozen=True, kw_only=True)
 class Entity(Generic[EntityModel]):
     """One kind of document.

@@ -60,6 +60,23 @@ class EntityRecord:
         return f"{self.domain}-events"
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FactsRecord:
+    """Measurements that go straight into the warehouse, as in ``common.entity.Facts``.
+
+    Attributes:
+        caches: Names of the cache namespaces that new rows make stale.
+    """
+
+    name: str
+    domain: str
+    table: TableRecord
+    caches: tuple[str, ...]
+    wakes: tuple[str, ...]
+    personal: tuple[str, ...]
+    schema_version: int
+
+
 def _entity(record: Mapping[str, Any]) -> EntityRecord:
     table = record["table"]
     return EntityRecord(
@@ -69,7 +86,7 @@ def _entity(record: Mapping[str, Any]) -> EntityRecord:
         location=record["location"],
         key=record["key"],
         events=record["events"],
-        table=None if table is None else TableRecord(**{**table, "cluster": tuple(table["cluster"])}),
+        table=None if table is None else _table(table),
         caches={cache["name"]: cache["source"] for cache in record["caches"]},
         wakes=tuple(record["wakes"]),
         personal=tuple(record["personal"]),
@@ -78,11 +95,37 @@ def _entity(record: Mapping[str, Any]) -> EntityRecord:
     )
 
 
+def _table(record: Mapping[str, Any]) -> TableRecord:
+    return TableRecord(**{**record, "cluster": tuple(record["cluster"])})
+
+
+def _facts(record: Mapping[str, Any]) -> FactsRecord:
+    return FactsRecord(
+        name=record["name"],
+        domain=record["domain"],
+        table=_table(record["table"]),
+        caches=tuple(cache["name"] for cache in record["caches"]),
+        wakes=tuple(record["wakes"]),
+        personal=tuple(record["personal"]),
+        schema_version=record["schema_version"],
+    )
+
+
 @functools.cache
 def entities() -> Mapping[str, EntityRecord]:
     """Return every entity by name."""
-    records = json.loads(ENTITIES_FILE.read_text(encoding="utf-8"))["entities"]
-    return {record["name"]: _entity(record) for record in records}
+    return {record["name"]: _entity(record) for record in _declared()["entities"]}
+
+
+@functools.cache
+def facts() -> Mapping[str, FactsRecord]:
+    """Return every kind of fact by name."""
+    return {record["name"]: _facts(record) for record in _declared()["facts"]}
+
+
+def _declared() -> Mapping[str, Any]:
+    declared: Mapping[str, Any] = json.loads(ENTITIES_FILE.read_text(encoding="utf-8"))
+    return declared
 
 
 @functools.cache

@@ -14,9 +14,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from common.registry import entities
+from common.registry import entities, facts
 from common.technical import COLLECTIONS, TechnicalCollection
-from common.warehouse.tables import Relation, Relations, relations, view_query
+from common.warehouse.fact_tables import fact_relations, fact_view_query
+from common.warehouse.tables import Relation, relations, view_query
 from triggers.entities import declared_entities
 from triggers.rules import render as render_rules
 
@@ -55,14 +56,19 @@ def warehouse() -> dict[str, dict[str, Any]]:
             continue
         made = relations(PROJECT, TENANT, entity)
         for relation in filter(None, (made.log, made.current)):
-            found[relation.name] = _table(made, relation)
-        found[made.view_name] = _view(made)
+            found[relation.name] = _table(made.table.dataset, relation)
+        found[made.view_name] = _view(made.table.dataset, made.entity.name, view_query(made))
+    for measured in facts().values():
+        held = fact_relations(PROJECT, TENANT, measured)
+        for relation in (held.rows, held.batches):
+            found[relation.name] = _table(measured.table.dataset, relation)
+        found[held.view_name] = _view(measured.table.dataset, measured.name, fact_view_query(held))
     return dict(sorted(found.items()))
 
 
-def _table(made: Relations, relation: Relation) -> dict[str, Any]:
+def _table(dataset: str, relation: Relation) -> dict[str, Any]:
     return {
-        "dataset": made.table.dataset,
+        "dataset": dataset,
         "description": relation.description,
         "schema": [column.resource() for column in relation.columns],
         "partition": relation.partition,
@@ -72,16 +78,15 @@ def _table(made: Relations, relation: Relation) -> dict[str, Any]:
     }
 
 
-def _view(made: Relations) -> dict[str, Any]:
-    query = view_query(made).replace(PROJECT, "{project_id}").replace(TENANT, "{tenant_id}")
+def _view(dataset: str, name: str, query: str) -> dict[str, Any]:
     return {
-        "dataset": made.table.dataset,
-        "description": f"The newest state of every {made.entity.name}, changes of the last seconds included.",
+        "dataset": dataset,
+        "description": f"The newest state of every {name}, changes of the last seconds included.",
         "schema": [],
         "partition": None,
         "expires_after": None,
         "cluster": [],
-        "query": query,
+        "query": query.replace(PROJECT, "{project_id}").replace(TENANT, "{tenant_id}"),
     }
 
 

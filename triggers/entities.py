@@ -1,7 +1,8 @@
 """Generate ``common/entities.json`` from the entity declarations of every domain.
 
-Declarations are the module-level ``Entity`` values of each ``entities.py`` in a domain's folder or below it. Terraform
-reads the same file for indexes, TTL policies and table schemas. Run as ``python -m triggers.entities [--check]``.
+Declarations are the module-level ``Entity`` and ``Facts`` values of each ``entities.py`` in a domain's folder or below
+it. Terraform reads the same file for indexes, TTL policies and table schemas.
+Run as ``python -m triggers.entities [--check]``.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ import dataclasses
 import importlib
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-from common.entity import Entity
+from common.entity import Entity, Facts
 from common.errors import DeclarationError
 from common.registry import ENTITIES_FILE
 
@@ -28,9 +31,7 @@ def declared_entities() -> list[Entity[Any]]:
     """
     found: dict[str, Entity[Any]] = {}
     places: set[tuple[str, str]] = set()
-    for file in sorted(COMMON.rglob("entities.py")):
-        package = ".".join(file.parent.relative_to(COMMON.parent).parts)
-        module = importlib.import_module(f"{package}.entities")
+    for file, module in _modules():
         for value in vars(module).values():
             if not isinstance(value, Entity) or found.get(value.name) is value:
                 continue
@@ -42,7 +43,35 @@ def declared_entities() -> list[Entity[Any]]:
     return [found[name] for name in sorted(found)]
 
 
-def render(entities: list[Entity[Any]]) -> str:
+def declared_facts() -> list[Facts]:
+    """Return the facts that every ``entities.py`` declares, sorted by name.
+
+    Raises:
+        DeclarationError: Two share a name, or a table with an entity or each other; or their table is not partitioned.
+    """
+    found: dict[str, Facts] = {}
+    tables = {entity.table.name for entity in declared_entities() if entity.table is not None}
+    for file, module in _modules():
+        for value in vars(module).values():
+            if not isinstance(value, Facts) or found.get(value.name) is value:
+                continue
+            where = str(file.relative_to(COMMON.parent))
+            if value.name in found or value.table.name in tables:
+                raise DeclarationError(where, 1, f"{value.name}: declared twice")
+            if value.table.partition is None or not value.table.immutable:
+                raise DeclarationError(where, 1, f"{value.name}: tables of facts are partitioned and immutable")
+            found[value.name] = value
+            tables.add(value.table.name)
+    return [found[name] for name in sorted(found)]
+
+
+def _modules() -> Iterator[tuple[Path, ModuleType]]:
+    for file in sorted(COMMON.rglob("entities.py")):
+        package = ".".join(file.parent.relative_to(COMMON.parent).parts)
+        yield file, importlib.import_module(f"{package}.entities")
+
+
+def render(entities: list[Entity[Any]], facts: list[Facts]) -> str:
     """Return the file's text: sorted, indented, with a final newline."""
     records = []
     for entity in entities:
@@ -56,12 +85,13 @@ def render(entities: list[Entity[Any]]) -> str:
         record["table"] = None if entity.table is None else dataclasses.asdict(entity.table)
         record["events"] = dict(entity.events)
         records.append(record)
-    return json.dumps({"entities": records}, indent=2, sort_keys=False) + "\n"
+    measured = [dataclasses.asdict(value) for value in facts]
+    return json.dumps({"entities": records, "facts": measured}, indent=2, sort_keys=False) + "\n"
 
 
 def main(arguments: list[str]) -> int:
     """Write the file, or with ``--check`` tell whether it is fresh."""
-    text = render(declared_entities())
+    text = render(declared_entities(), declared_facts())
     if "--check" in arguments:
         fresh = ENTITIES_FILE.exists() and ENTITIES_FILE.read_text(encoding="utf-8") == text
         if not fresh:

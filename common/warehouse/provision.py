@@ -12,8 +12,9 @@ from google.cloud import bigquery
 from common.clients.bigquery import bigquery_client
 from common.context import Context
 from common.warehouse.calls import DEPENDENCY, calling
+from common.warehouse.fact_tables import fact_view_query, tenant_facts
 from common.warehouse.query import run
-from common.warehouse.tables import Column, Relation, Relations, tenant_relations, view_query
+from common.warehouse.tables import Column, Relation, tenant_relations, view_query
 
 PATIENCE = 20.0
 """Seconds for one request about a table's definition."""
@@ -44,15 +45,20 @@ def provision_tenant(context: Context, tenant_id: str) -> Provisioned:
     context = context.for_tenant(tenant_id)
     tables: list[str] = []
     columns: list[str] = []
-    found = tenant_relations(context.clients.settings.project, tenant_id)
-    for dataset in dict.fromkeys(relations.log.dataset for relations in found.values()):
+    project = context.clients.settings.project
+    found, facts = tenant_relations(project, tenant_id).values(), tenant_facts(project, tenant_id).values()
+    wanted = [relation for each in found for relation in (each.log, each.current) if relation is not None]
+    wanted += [relation for each in facts for relation in (each.rows, each.batches)]
+    for dataset in dict.fromkeys(relation.dataset for relation in wanted):
         _ensure_dataset(context, dataset)
-    for relations in found.values():
-        for relation in filter(None, (relations.log, relations.current)):
-            made, added = _ensure_table(context, relation)
-            tables.extend([relation.name] if made else [])
-            columns.extend(f"{relation.name}.{name}" for name in added)
-        _ensure_view(context, relations)
+    for relation in wanted:
+        made, added = _ensure_table(context, relation)
+        tables.extend([relation.name] if made else [])
+        columns.extend(f"{relation.name}.{name}" for name in added)
+    for each in found:
+        _ensure_view(context, each.view, each.entity.name, view_query(each))
+    for measured in facts:
+        _ensure_view(context, measured.view, measured.facts.name, fact_view_query(measured))
     return Provisioned(tables=tuple(tables), columns=tuple(columns))
 
 
@@ -118,10 +124,6 @@ def _describe(context: Context, relation: Relation, columns: tuple[Column, ...])
     calling(context, lambda: client.update_table(table, ["schema"], **_bounds(context)))
 
 
-def _ensure_view(context: Context, relations: Relations) -> None:
-    description = f"The newest state of every {relations.entity.name}, changes of the last seconds included."
-    run(
-        context,
-        f'CREATE OR REPLACE VIEW {relations.view} OPTIONS (description = "{description}") AS\n{view_query(relations)}',
-        {},
-    )
+def _ensure_view(context: Context, view: str, name: str, query: str) -> None:
+    description = f"The newest state of every {name}, changes of the last seconds included."
+    run(context, f'CREATE OR REPLACE VIEW {view} OPTIONS (description = "{description}") AS\n{query}', {})

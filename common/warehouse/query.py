@@ -15,6 +15,7 @@ from common.clients.bigquery import bigquery_client
 from common.context import Context
 from common.errors import ConfigurationError
 from common.warehouse.calls import DEPENDENCY, calling
+from common.warehouse.fact_tables import tenant_facts
 from common.warehouse.tables import tenant_relations
 
 PATIENCE = 30.0
@@ -120,7 +121,10 @@ def with_tables(context: Context, sql: str) -> str:
         ConfigurationError: A placeholder names no relation of the context's tenant.
     """
     names: dict[str, str] = {}
-    for found in tenant_relations(context.clients.settings.project, context.tenant_id).values():
+    project = context.clients.settings.project
+    for facts in tenant_facts(project, context.tenant_id).values():
+        names |= {facts.rows.name: facts.rows.sql, facts.batches.name: facts.batches.sql, facts.view_name: facts.view}
+    for found in tenant_relations(project, context.tenant_id).values():
         names[found.log.name] = found.log.sql
         names[found.view_name] = found.view
         if found.current is not None:
