@@ -48,6 +48,8 @@ class Settings:
         cursor_key: Secret that signs pagination cursors.
         rate_limits: Calls a minute by rate tier (document 004); ``XYNERGY_RATE_LIMITS="standard=600,ai=60"`` changes
             those it names.
+        fetch_loopback: Whether ``common.fetch`` may call this machine (``XYNERGY_FETCH_LOOPBACK=1``); for tests on the
+            local cloud only.
         emulators: The emulator variables that are set, by name.
     """
 
@@ -66,6 +68,7 @@ class Settings:
     cursor_key: str = ""
     rate_limits: tuple[tuple[str, int], ...] = RATE_LIMITS
     log_format: Literal["json", "console"] = "json"
+    fetch_loopback: bool = False
     emulators: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -87,8 +90,8 @@ class Settings:
 
         Raises:
             ConfigurationError: The project is missing; an emulator variable is set outside the local cloud (its
-                clients would accept unsigned tokens); the local environment is claimed on Cloud Run; or a value cannot
-                be understood.
+                clients would accept unsigned tokens), or loopback fetching allowed there; the local environment is
+                claimed on Cloud Run; or a value cannot be understood.
         """
         env = os.environ if environment is None else environment
         name = env.get("XYNERGY_ENVIRONMENT", "cloud")
@@ -100,6 +103,9 @@ class Settings:
             raise ConfigurationError(f"{names} set outside the local cloud: refusing to start")
         if name == "local" and env.get("K_SERVICE"):
             raise ConfigurationError("XYNERGY_ENVIRONMENT=local on Cloud Run (K_SERVICE is set): refusing to start")
+        fetch_loopback = env.get("XYNERGY_FETCH_LOOPBACK", "") == "1"
+        if name == "cloud" and fetch_loopback:
+            raise ConfigurationError("XYNERGY_FETCH_LOOPBACK set outside the local cloud: refusing to start")
         project = env.get("GOOGLE_CLOUD_PROJECT", "")
         if not project:
             raise ConfigurationError("GOOGLE_CLOUD_PROJECT is not set")
@@ -119,6 +125,7 @@ class Settings:
             cursor_key=env.get("XYNERGY_CURSOR_KEY", ""),
             rate_limits=_rate_limits(env.get("XYNERGY_RATE_LIMITS", "")),
             log_format="console" if env.get("XYNERGY_LOG_FORMAT") == "console" else "json",
+            fetch_loopback=fetch_loopback,
             emulators=emulators,
         )
 

@@ -65,6 +65,8 @@ def cloud(emulators: TestEmulators) -> Iterator[Stack]:
     with pytest.MonkeyPatch.context() as environment:
         # The tests of limits have settings of their own; all others share one operator and would soon be refused.
         environment.setenv("XYNERGY_RATE_LIMITS", "standard=1000000,expensive=1000000,ai=1000000")
+        # Web sites of tests are servers on this machine.
+        environment.setenv("XYNERGY_FETCH_LOOPBACK", "1")
         local = LocalCloud(
             port=0, project="test-cloud", emulators=emulators.services, schedules=False, log_format="json"
         )

@@ -43,6 +43,7 @@ DISTRIBUTIONS: Mapping[str, str] = {
     "google.type": "googleapis-common-protos",
     "grpc": "grpcio",
     "idna": "idna",
+    "idna": "idna",
     "limits": "limits",
     "proto": "proto-plus",
     "publicsuffixlist": "publicsuffixlist",
