@@ -2,18 +2,20 @@
 
 ``gain = demand x (click_through(target) - click_through(current)) x reach(current, target, difficulty)``
 
-in visits a month, for the target rank at which it is largest. Everything here is a **prior**: a published average curve
-and chosen coefficients, not a fit to the tenant's own pages. Answers say so, and the confidence never reaches 1.
+in visits a month, for the target rank at which it is largest. The numbers here are **priors**: a published average
+curve and chosen coefficients. ``common.aso.gain_model`` replaces them by what was fitted to the tenant's own pages,
+where there is enough to fit; the formulas stay these. Answers say which it was, and the confidence never reaches 1.
 
-The scan evaluates the same formula in BigQuery (``common.aso.scan_query``) with the numbers of this module as
+The scan evaluates the same formula in BigQuery (``common.aso.scan_query``) with the tenant's curve and coefficients as
 parameters; a test holds the two against each other.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 DemandBasis = Literal["search_volume", "observed_impressions"]
 
@@ -38,6 +40,17 @@ REACH_PER_DIFFICULTY = 0.04
 REACH_PER_LOG_RANK = 1.2
 """Coefficients of the reach prior, chosen so that a step from 11 to 10 at difficulty 25 succeeds about six times in
 ten, from 20 to 3 about once in seven, and from 10 to 1 at difficulty 80 about once in a hundred."""
+
+
+class ReachCoefficients(NamedTuple):
+    """Coefficients of the chance to reach a rank; see ``reach``."""
+
+    intercept: float
+    per_difficulty: float
+    per_log_rank: float
+
+
+REACH_PRIOR = ReachCoefficients(REACH_INTERCEPT, REACH_PER_DIFFICULTY, REACH_PER_LOG_RANK)
 
 NEUTRAL_DIFFICULTY = 50
 """What the reach prior uses where the difficulty is unknown: the middle of the scale. The confidence pays for it."""
@@ -74,9 +87,9 @@ class Expectation:
     gain: float
 
 
-def click_through(rank: int) -> float:
+def click_through(rank: int, curve: Sequence[float] = CLICK_THROUGH) -> float:
     """Return the share of searches that click the result at ``rank`` (1-based); 0 beyond ``WORST_RANK``."""
-    return CLICK_THROUGH[rank - 1] if 1 <= rank <= WORST_RANK else 0.0
+    return curve[rank - 1] if 1 <= rank <= WORST_RANK else 0.0
 
 
 def difficulty_point(difficulty: float | None) -> int:
@@ -89,34 +102,51 @@ def difficulty_point(difficulty: float | None) -> int:
     return min(100, max(0, math.floor(difficulty + 0.5)))
 
 
-def reach(current: int, target: int, difficulty: float | None) -> float:
+def reach_logit(
+    current: float, target: float, difficulty: float | None, coefficients: ReachCoefficients = REACH_PRIOR
+) -> float:
+    """Return the logarithm of the odds of ``reach``."""
+    return (
+        coefficients.intercept
+        - coefficients.per_difficulty * difficulty_point(difficulty)
+        - coefficients.per_log_rank * math.log(current / target)
+    )
+
+
+def reach(
+    current: float, target: float, difficulty: float | None, coefficients: ReachCoefficients = REACH_PRIOR
+) -> float:
     """Return the probability to move from rank ``current`` to the better rank ``target``.
 
     Logistic in the difficulty (0..100) and the logarithm of the ratio of the ranks: each halving of the rank costs the
     same odds, wherever it starts.
     """
-    logit = (
-        REACH_INTERCEPT
-        - REACH_PER_DIFFICULTY * difficulty_point(difficulty)
-        - REACH_PER_LOG_RANK * math.log(current / target)
-    )
-    return 1 / (1 + math.exp(-logit))
+    return 1 / (1 + math.exp(-reach_logit(current, target, difficulty, coefficients)))
 
 
-def expect(*, current: int, demand: float, difficulty: float | None) -> Expectation | None:
+def expect(
+    *,
+    current: int,
+    demand: float,
+    difficulty: float | None,
+    curve: Sequence[float] = CLICK_THROUGH,
+    coefficients: ReachCoefficients = REACH_PRIOR,
+) -> Expectation | None:
     """Return the best target for a page at rank ``current``, or None where no better rank is worth anything.
 
     Args:
-        current: Rank now, 1 to ``WORST_RANK``.
+        current: Rank now, from 1; beyond ``WORST_RANK`` the page has no visits.
         demand: Searches a month, or impressions seen a month.
         difficulty: 0..100, or None if unknown.
+        curve: Click-through of ranks 1 to ``WORST_RANK``, never rising.
+        coefficients: Of the chance to get there.
 
     Ties go to the nearer (numerically larger) target: the same gain for less of a climb.
     """
     best: Expectation | None = None
     for target in range(min(current - 1, BEST_CANDIDATES), 0, -1):
-        chance = reach(current, target, difficulty)
-        gain = demand * (click_through(target) - click_through(current)) * chance
+        chance = reach(current, target, difficulty, coefficients)
+        gain = demand * (click_through(target, curve) - click_through(current, curve)) * chance
         if gain > 0 and (best is None or gain > best.gain):
             best = Expectation(target=target, reach=chance, gain=gain)
     return best

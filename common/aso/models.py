@@ -6,9 +6,9 @@ Field names are those of document 000. What document 000 does not know says so i
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, JsonValue, StringConstraints, model_validator
 
 from common.model import Model, Timestamp
 
@@ -37,9 +37,14 @@ Priority = Literal["tier1", "tier2", "tier3"]
 KgrClass = Literal["excellent", "good", "competitive"]
 Device = Literal["desktop", "mobile", "tablet", "all"]
 RankStateName = Literal["ranked", "not_found", "check_failed"]
-OpportunityType = Literal["low_hanging_fruit", "content_gap", "rank_improvement"]
+OpportunityType = Literal[
+    "low_hanging_fruit", "content_gap", "rank_improvement", "content_decay", "cannibalization", "link_gap"
+]
 OpportunityStatus = Literal["new", "in_progress", "completed", "dismissed", "closed"]
 DemandBasis = Literal["search_volume", "observed_impressions"]
+Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+"""ISO 4217 code."""
+OutcomeState = Literal["measured", "not_measurable"]
 
 _ID = "0198c5f2-7c1e-7d53-9a3b-1f6f0c2d4e5f"
 _KEYWORD_ID = "6d1f7c1e-5a0c-5b7e-9a55-0d3f1b2c4d5e"
@@ -193,13 +198,30 @@ class Keyword(KeywordSummary):
 
 
 class Opportunity(Model):
-    """A chance to win visits, found by the scan (document 000, ``opportunities``)."""
+    """A chance to win visits, found by a scan (document 000, ``opportunities``).
+
+    Opportunities of every type compare by ``expected_gain``: see ``common.aso.gain_model.scale``.
+    """
 
     opportunity_id: str = Field(examples=[_ID])
     tenant_id: str = Field(examples=["demo"])
     opportunity_type: OpportunityType = Field(examples=["low_hanging_fruit"])
-    keyword: str = Field(examples=["qr code scanner"])
-    keyword_id: str = Field(examples=[_KEYWORD_ID])
+    keyword: str = Field(
+        description="The keyword; for an opportunity of a page the search it is mainly about.",
+        examples=["qr code scanner"],
+    )
+    keyword_id: str | None = Field(
+        default=None, description="Null where the opportunity is one of a page.", examples=[_KEYWORD_ID]
+    )
+    subject_id: str = Field(
+        default="",
+        description="What the opportunity is about: the keyword's id, or the content id or normalised address of a "
+        "page. Tenant, type, subject and episode identify it (not in document 000).",
+        examples=[_KEYWORD_ID],
+    )
+    url: str | None = Field(
+        default=None, description="The page concerned, where known.", examples=["https://example.com/scan-qr-code"]
+    )
     confidence_score: float | None = Field(default=None, ge=0, le=1, examples=[0.72])
     estimated_traffic: int | None = Field(
         default=None, ge=0, description="Visits a month at the reachable rank.", examples=[310]
@@ -223,6 +245,26 @@ class Opportunity(Model):
         examples=[63.2],
     )
     expected_gain: float | None = Field(default=None, description="Expected extra visits a month.", examples=[84.7])
+    gain_low: float | None = Field(
+        default=None, description="Lower end of the 90 % interval of the expected gain.", examples=[31.2]
+    )
+    gain_high: float | None = Field(
+        default=None, description="Upper end of the 90 % interval of the expected gain.", examples=[160.4]
+    )
+    expected_value_minor: int | None = Field(
+        default=None,
+        description="Expected gain in minor units of ``currency``; null where the tenant gives no value of a visit.",
+        examples=[2117],
+    )
+    currency: Currency | None = Field(default=None, examples=["EUR"])
+    gain_model: str | None = Field(
+        default=None,
+        description="Version of the model the gain was computed with; ``prior`` where nothing was fitted.",
+        examples=["curve-3.reach-1"],
+    )
+    evidence: dict[str, JsonValue] = Field(
+        default_factory=dict, description="The figures behind the finding, by name.", examples=[{"pages": 2}]
+    )
     gain_reach_probability: float | None = Field(default=None, ge=0, le=1, examples=[0.41])
     reasons: list[str] = Field(default_factory=list, examples=[["Ranks 12: one page away from the first page."]])
     status: OpportunityStatus = Field(default="new", examples=["new"])
@@ -240,6 +282,26 @@ class Opportunity(Model):
     closed_at: Timestamp | None = Field(default=None, examples=[None])
     closed_reason: str | None = Field(default=None, examples=[None])
     dismissed_reason: str | None = Field(default=None, examples=[None])
+    started_at: Timestamp | None = Field(default=None, description="When work on it began.", examples=[None])
+    acted_at: Timestamp | None = Field(
+        default=None, description="When it was acted on; outcomes are measured from here.", examples=[None]
+    )
+    outcome_due_at: Timestamp | None = Field(
+        default=None, description="When its outcome is measured next; null where nothing is due.", examples=[None]
+    )
+    outcome_state: OutcomeState | None = Field(
+        default=None, description="Of the newest measurement; null before the first.", examples=[None]
+    )
+    realised_gain: float | None = Field(
+        default=None, description="Extra visits a month of the newest measurement; can be negative.", examples=[None]
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _about_its_keyword(cls, fields: Any) -> Any:
+        if isinstance(fields, dict) and not fields.get("subject_id"):
+            return {**fields, "subject_id": fields.get("keyword_id") or ""}
+        return fields
 
 
 class RankObservation(Model):

@@ -5,11 +5,14 @@ while it holds. ``completed`` and ``closed`` are final. Only the scan closes, an
 ``in_progress``; a completed or dismissed one that stops holding keeps its status and is marked ``holds = false``, so
 that a dismissed opportunity stays dismissed as long as it holds and comes back as a new *episode* only after it was
 gone.
+
+Scans that know their findings as a whole hand them to ``reconcile``; the scan of keywords (``common.aso.scan``), which
+asks the warehouse for differences only, uses its parts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -18,14 +21,14 @@ from common import cache
 from common.answers import Cached, Page, Record
 from common.aso.caches import ASO_OPPORTUNITIES
 from common.aso.entities import CONTENT_PIECES, OPPORTUNITIES
-from common.aso.models import Opportunity, OpportunityStatus
+from common.aso.models import Opportunity, OpportunityStatus, OpportunityType
 from common.aso.opportunity_models import OpportunityQuery, OpportunityUpdate
 from common.aso.periods import since_midnight
 from common.aso.rows import transact_anew
 from common.context import Context
 from common.errors import Conflict, FieldError, Unprocessable
 from common.identifiers import derived_uuid
-from common.store import Repository, Work, transact, write_record
+from common.store import Repository, Work, in_chunks, transact, write_record
 
 TRANSITIONS: Mapping[OpportunityStatus, tuple[OpportunityStatus, ...]] = {
     "new": ("in_progress", "dismissed"),
@@ -38,6 +41,36 @@ ORDERS: Mapping[str, tuple[str, ...]] = {
     "-expected_gain": ("-expected_gain", "-detected_at"),
     "-detected_at": ("-detected_at",),
 }
+CHUNK = 200
+"""Opportunities of one transaction."""
+NO_LONGER_FOUND = "no_longer_found"
+"""Why ``reconcile`` closes where its caller names no reason."""
+REFRESH_SHARE = 0.25
+REFRESH_VISITS = 1.0
+"""The figures of a new opportunity are computed afresh once its expected gain moved by more than both: a quarter of
+what is stored, and one visit a month. Smaller moves are noise of ranks and curves, and not worth a write."""
+GAIN_FIELDS = (
+    "confidence_score",
+    "estimated_traffic",
+    "estimated_difficulty",
+    "recommendation",
+    "current_ranking",
+    "reachable_ranking",
+    "search_volume",
+    "observed_impressions",
+    "demand_basis",
+    "opportunity_score",
+    "expected_gain",
+    "gain_low",
+    "gain_high",
+    "expected_value_minor",
+    "currency",
+    "gain_model",
+    "gain_reach_probability",
+    "evidence",
+    "reasons",
+)
+"""What computing an opportunity afresh replaces."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,9 +99,128 @@ class Ended:
     released: int
 
 
-def opportunity_id_of(tenant_id: str, opportunity_type: str, keyword_id: str, episode: int) -> str:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reconciled:
+    """What bringing opportunities in line with findings did.
+
+    Attributes:
+        created: Made now.
+        kept: Known before and still found.
+        refreshed: Of the kept, those whose figures were computed afresh.
+        closed: No longer found, were new or in progress.
+        released: No longer found, were completed or dismissed.
+        remaining: Still to be created or closed, beyond the limit.
+    """
+
+    created: int = 0
+    kept: int = 0
+    refreshed: int = 0
+    closed: int = 0
+    released: int = 0
+    remaining: int = 0
+
+
+def opportunity_id_of(tenant_id: str, opportunity_type: str, subject_id: str, episode: int) -> str:
     """Return the id of an opportunity: two scans that find the same one give it the same id."""
-    return str(derived_uuid("aso.opportunity", tenant_id, opportunity_type, keyword_id, str(episode)))
+    return str(derived_uuid("aso.opportunity", tenant_id, opportunity_type, subject_id, str(episode)))
+
+
+def reconcile(
+    context: Context,
+    types: Collection[OpportunityType],
+    candidates: Sequence[Opportunity],
+    now: datetime,
+    *,
+    limit: int,
+    subjects: Collection[str] | None = None,
+    reasons: Mapping[str, str] | None = None,
+) -> Reconciled:
+    """Bring the opportunities of some types in line with everything a scan found of them.
+
+    Creates what is missing (the greatest gain first), computes new ones afresh whose gain has moved, and closes what is
+    known to hold and was not found. Idempotent; two at once cannot double anything.
+
+    Args:
+        context: Tenant, clients and deadline.
+        types: Types the scan looked for.
+        candidates: What holds; ``opportunity_id`` and ``episode`` are given here.
+        now: Moment of the scan.
+        limit: Creations, and closings, at most.
+        subjects: Subjects the scan looked at: nothing else is closed. None: it looked at all there are.
+        reasons: Why a subject is no longer found, by subject id; ``NO_LONGER_FOUND`` for the rest.
+
+    Raises:
+        ValueError: A candidate is of another type, names no subject, or is there twice.
+        Unavailable: A dependency does not answer; what was written stays and running again goes on.
+    """
+    wanted = _by_identity(types, candidates)
+    known = {
+        (record.value.opportunity_type, record.value.subject_id): record.value
+        for record in Repository(OPPORTUNITIES, context).select(
+            [("opportunity_type", "in", sorted(types)), ("holds", "==", True)]
+        )
+    }
+    looked_at = None if subjects is None else set(subjects)
+    gone = [
+        each
+        for name, each in sorted(known.items())
+        if name not in wanted and (looked_at is None or each.subject_id in looked_at)
+    ]
+    missing = sorted(
+        (each for name, each in wanted.items() if name not in known),
+        key=lambda each: (-(each.expected_gain or 0), each.opportunity_type, each.subject_id),
+    )
+    endings = [
+        Ending(opportunity_id=each.opportunity_id, reason=(reasons or {}).get(each.subject_id, NO_LONGER_FOUND))
+        for each in gone[:limit]
+    ]
+    ended = [end(context, chunk, now) for chunk in in_chunks(endings, CHUNK)]
+    created = sum(create_missing(context, chunk) for chunk in in_chunks(missing[:limit], CHUNK))
+    moved = [
+        wanted[name].model_copy(update={"opportunity_id": each.opportunity_id, "episode": each.episode})
+        for name, each in known.items()
+        if name in wanted and is_moved(each, wanted[name])
+    ]
+    return Reconciled(
+        created=created,
+        kept=len(wanted) - created - max(0, len(missing) - limit),
+        refreshed=sum(refresh(context, chunk, now) for chunk in in_chunks(moved[:limit], CHUNK)),
+        closed=sum(each.closed for each in ended),
+        released=sum(each.released for each in ended),
+        remaining=max(0, len(missing) - limit) + max(0, len(gone) - limit) + max(0, len(moved) - limit),
+    )
+
+
+def is_moved(stored: Opportunity, fresh: Opportunity) -> bool:
+    """Tell whether the figures of a stored opportunity are to be replaced by those computed now.
+
+    Only those of new ones ever are: what somebody works on keeps the prediction it was taken up for, so that the
+    outcome is compared with that.
+    """
+    before, after = stored.expected_gain or 0.0, fresh.expected_gain or 0.0
+    far = abs(after - before) > max(REFRESH_SHARE * abs(before), REFRESH_VISITS)
+    return stored.holds and stored.status == "new" and (far or stored.currency != fresh.currency)
+
+
+def refresh(context: Context, fresh: Sequence[Opportunity], now: datetime) -> int:
+    """Replace the figures of stored opportunities where they have moved, in one transaction; return how many.
+
+    Args:
+        context: Tenant and clients.
+        fresh: Opportunities as computed now, with the ids of the stored ones; 500 at most.
+        now: Moment of the scan.
+    """
+    by_id = {each.opportunity_id: each for each in fresh}
+
+    def work(work: Work) -> int:
+        records = work.get_many(OPPORTUNITIES, by_id)
+        moved = [record for name, record in records.items() if is_moved(record.value, by_id[name])]
+        for record in moved:
+            figures = {name: getattr(by_id[record.value.opportunity_id], name) for name in GAIN_FIELDS}
+            work.update(OPPORTUNITIES, record, record.value.model_copy(update=figures | {"updated_at": now}))
+        return len(moved)
+
+    return transact(context, work, answers=False)
 
 
 def create_missing(context: Context, candidates: Sequence[Opportunity]) -> int:
@@ -79,7 +231,7 @@ def create_missing(context: Context, candidates: Sequence[Opportunity]) -> int:
 
     Args:
         context: Tenant and clients.
-        candidates: Opportunities that hold, each of another keyword or type; 500 at most.
+        candidates: Opportunities that hold, each of another subject or type; 500 at most.
     """
 
     def work(work: Work) -> int:
@@ -100,14 +252,15 @@ def create_missing(context: Context, candidates: Sequence[Opportunity]) -> int:
     return transact_anew(context, work, {"opportunity_exists"})
 
 
-def end(context: Context, endings: Sequence[Ending]) -> Ended:
+def end(context: Context, endings: Sequence[Ending], moment: datetime | None = None) -> Ended:
     """Close or release opportunities in one transaction; those that are over already stay as they are.
 
     Args:
         context: Tenant and clients.
         endings: 500 at most.
+        moment: When they ended; None for now.
     """
-    now = datetime.now(UTC)
+    now = moment or datetime.now(UTC)
     reasons = {ending.opportunity_id: ending.reason for ending in endings}
 
     def work(work: Work) -> Ended:
@@ -192,8 +345,20 @@ def update(context: Context, opportunity_id: str, body: OpportunityUpdate) -> Re
 
 
 def _at_episode(context: Context, candidate: Opportunity, episode: int) -> Opportunity:
-    name = opportunity_id_of(context.tenant_id, candidate.opportunity_type, candidate.keyword_id, episode)
+    name = opportunity_id_of(context.tenant_id, candidate.opportunity_type, candidate.subject_id, episode)
     return candidate.model_copy(update={"opportunity_id": name, "episode": episode})
+
+
+def _by_identity(
+    types: Collection[OpportunityType], candidates: Sequence[Opportunity]
+) -> dict[tuple[OpportunityType, str], Opportunity]:
+    found: dict[tuple[OpportunityType, str], Opportunity] = {}
+    for each in candidates:
+        name = (each.opportunity_type, each.subject_id)
+        if each.opportunity_type not in types or not each.subject_id or name in found:
+            raise ValueError(f"a candidate of another type, without or with the subject of another one: {name}")
+        found[name] = each
+    return found
 
 
 def _moved(opportunity: Opportunity, status: OpportunityStatus) -> Opportunity:
