@@ -7,6 +7,7 @@ functions wrongly without saying so. ``guarded`` wraps a client so that tests me
 from __future__ import annotations
 
 import inspect
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,7 +18,8 @@ import sqlglot
 from google.cloud import bigquery
 from sqlglot import exp
 
-from common.registry import entities
+from common.registry import entities, facts
+from common.warehouse.fact_tables import tenant_facts
 from common.warehouse.tables import Relation, relations
 
 PROBE_TENANT = "guard"
@@ -66,6 +68,8 @@ def known_relations() -> Mapping[str, Relation]:
         found[each.log.name] = each.log
         if each.current is not None:
             found[each.current.name] = each.current
+    for held in tenant_facts("demo-guard", PROBE_TENANT).values():
+        found |= {held.rows.name: held.rows, held.batches.name: held.batches}
     return found
 
 
@@ -120,6 +124,7 @@ def check_reader(sql: str, reader: str) -> None:
 def view_partitions() -> Mapping[str, str]:
     """Return the column that partitions the table behind each view."""
     tables = [entity.table for entity in entities().values() if entity.table is not None]
+    tables += [each.table for each in facts().values()]
     return {f"{table.name}_latest": table.partition for table in tables if table.partition is not None}
 
 
@@ -224,6 +229,7 @@ def guarded(client: bigquery.Client) -> Iterator[bigquery.Client]:
     """Check every statement and row of a client, until the block ends."""
     query: Callable[..., Any] = client.query
     insert: Callable[..., Any] = client.insert_rows_json
+    load: Callable[..., Any] = client.load_table_from_file
     get_table: Callable[..., Any] = client.get_table
 
     def checked_query(sql: str, job_config: Any = None, **options: Any) -> Any:
@@ -240,9 +246,16 @@ def guarded(client: bigquery.Client) -> Iterator[bigquery.Client]:
             check_row(schema, row)
         return insert(table, rows, **options)
 
+    def checked_load(file: Any, table: str, **options: Any) -> Any:
+        schema: Sequence[bigquery.SchemaField] = get_table(table).schema
+        for line in file.getvalue().splitlines():
+            check_row(schema, json.loads(line))
+        return load(file, table, **options)
+
     client.query = checked_query
     client.insert_rows_json = checked_insert
+    client.load_table_from_file = checked_load
     try:
         yield client
     finally:
-        del client.query, client.insert_rows_json
+        del client.query, client.insert_rows_json, client.load_table_from_file

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from common.registry import entities
 from common.technical import COLLECTIONS
+from common.warehouse.fact_tables import fact_view_query, tenant_facts
 from common.warehouse.tables import Relation, relations, view_query
 from tests.terraform.conftest import TENANT
 from tests.terraform.plans import Inventory, Resource
@@ -162,6 +163,12 @@ def test_tables_are_those_of_the_entities(prod: Inventory) -> None:
         view = planned[made.view_name].block("view")
         assert view["query"] == view_query(made)
         assert view["use_legacy_sql"] is False
+    for facts in tenant_facts(project, TENANT).values():
+        for relation in (facts.rows, facts.batches):
+            assert planned[relation.name]["dataset_id"] == relation.dataset
+            assert is_as_declared(planned[relation.name], relation), relation.name
+        assert planned[facts.view_name].block("view")["query"] == fact_view_query(facts)
+        expected |= {facts.rows.name, facts.batches.name, facts.view_name}
     assert set(planned) == expected
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from common.errors import ConfigurationError
 from common.registry import TableRecord, entities
+from common.warehouse.fact_tables import fact_view_query, tenant_facts
 from common.warehouse.merge import merge_sql, reassert_sql
 from common.warehouse.tables import dataset_id, declared_columns, identifier, relations, view_query
 from tests.warehouse_guard import (
@@ -106,6 +107,8 @@ def test_every_statement_passes_the_guard() -> None:
             check_statement(view_query(found))
             check_statement(merge_sql(found, found.current), ["since", "retained"])
             check_statement(reassert_sql(found), ["since", "retained", "recent", "now"])
+    for facts in tenant_facts("demo-tables", "demo").values():
+        check_statement(fact_view_query(facts))
 
 
 def test_the_guard_sees_what_it_is_for() -> None:
