@@ -50,6 +50,9 @@ class Settings:
             those it names.
         fetch_loopback: Whether ``common.fetch`` may call this machine (``XYNERGY_FETCH_LOOPBACK=1``); for tests on the
             local cloud only.
+        rank_tracking: Who may be asked for result pages and what that costs, as JSON (``XYNERGY_RANK_TRACKING``, read by
+            ``common.aso.tracking.deployment``); empty: nobody.
+        rank_provider_keys: Their keys as a JSON map by provider (``XYNERGY_RANK_PROVIDER_KEYS``, a secret).
         emulators: The emulator variables that are set, by name.
     """
 
@@ -69,6 +72,8 @@ class Settings:
     rate_limits: tuple[tuple[str, int], ...] = RATE_LIMITS
     log_format: Literal["json", "console"] = "json"
     fetch_loopback: bool = False
+    rank_tracking: str = ""
+    rank_provider_keys: str = ""
     emulators: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -126,6 +131,8 @@ class Settings:
             rate_limits=_rate_limits(env.get("XYNERGY_RATE_LIMITS", "")),
             log_format="console" if env.get("XYNERGY_LOG_FORMAT") == "console" else "json",
             fetch_loopback=fetch_loopback,
+            rank_tracking=env.get("XYNERGY_RANK_TRACKING", ""),
+            rank_provider_keys=env.get("XYNERGY_RANK_PROVIDER_KEYS", ""),
             emulators=emulators,
         )
 

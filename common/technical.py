@@ -57,7 +57,14 @@ DEAD_LETTERS = TechnicalCollection(
     ),
     unindexed=("data", "attributes", "headers", "reason"),
 )
-COLLECTIONS = (IDEMPOTENCY, UNIQUENESS, TOMBSTONES, API_KEYS, MARKS, IMPORTED_FILES, DEAD_LETTERS)
+RANK_PLANS = TechnicalCollection(path="system/ranks/plans", unindexed=("tiers",))
+RANK_BUDGETS = TechnicalCollection(path="system/ranks/budgets", ttl="expires_at", unindexed=("days", "reservations"))
+RANK_CLAIMS = TechnicalCollection(path="system/ranks/claims", ttl="expires_at")
+RANK_NOISE = TechnicalCollection(path="system/ranks/noise", ttl="expires_at", unindexed=("looks", "alerted"))
+COLLECTIONS = (
+    *(IDEMPOTENCY, UNIQUENESS, TOMBSTONES, API_KEYS, MARKS, IMPORTED_FILES, DEAD_LETTERS),
+    *(RANK_PLANS, RANK_BUDGETS, RANK_CLAIMS, RANK_NOISE),
+)
 
 
 def read(context: Context, path: str) -> tuple[dict[str, Any], datetime] | None:

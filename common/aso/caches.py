@@ -15,3 +15,6 @@ ASO_KEYWORDS = Namespace(name="aso_keywords", ttl=180, source="firestore")
 
 ASO_OPPORTUNITIES = Namespace(name="aso_opportunities", ttl=240, source="firestore")
 """Lists of opportunities."""
+
+ASO_RANK_VIEWS = Namespace(name="aso_rank_views", ttl=300, source="warehouse")
+"""Share of voice, distribution, movers and charts of ranks."""

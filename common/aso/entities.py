@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from common.aso.caches import ASO_CONTENT, ASO_KEYWORDS, ASO_OPPORTUNITIES, ASO_STATS
+from common.aso.caches import ASO_CONTENT, ASO_KEYWORDS, ASO_OPPORTUNITIES, ASO_RANK_VIEWS, ASO_STATS
 from common.aso.content_models import ContentText
 from common.aso.models import ContentPiece, Keyword, Opportunity, RankObservation
 from common.entity import Entity, Index, Table, Unique
@@ -80,6 +80,7 @@ KEYWORDS = Entity(
         Index(fields=("tenant_id", "priority", "-last_checked")),
         Index(fields=("tenant_id", "intent", "-last_checked")),
         Index(fields=("tenant_id", "content_id", "-last_checked")),
+        Index(fields=("tenant_id", "priority", "keyword_id")),
     ),
     unindexed=("serp_history", "competitor_rankings", "provenance"),
     table=Table(
@@ -111,7 +112,7 @@ KEYWORDS = Entity(
         partition="last_checked",
         cluster=("priority", "intent"),
     ),
-    caches=(ASO_KEYWORDS, ASO_STATS),
+    caches=(ASO_KEYWORDS, ASO_STATS, ASO_RANK_VIEWS),
     wakes=(SCAN,),
 )
 
@@ -204,7 +205,10 @@ RANK_OBSERVATIONS = Entity(
         Index(fields=("tenant_id", "keyword_id", "device", "date")),
         Index(fields=("tenant_id", "keyword_id", "locale", "date")),
     ),
-    unindexed=("url", "features", "impressions", "clicks", "position", "depth"),
+    unindexed=(
+        *("url", "features", "impressions", "clicks", "position", "depth"),
+        *("raw_path", "competitors", "own_pages", "target_position"),
+    ),
     table=Table(
         dataset=DATASET,
         name="rank_observations",
@@ -226,11 +230,15 @@ RANK_OBSERVATIONS = Entity(
             "impressions": "INT64",
             "clicks": "INT64",
             "created_at": "TIMESTAMP NOT NULL",
+            "provider": "STRING",
+            "competitors": "JSON",
+            "own_pages": "JSON",
+            "target_position": "INT64",
         },
         partition="date",
         cluster=("keyword_id", "device"),
         immutable=True,
     ),
-    caches=(ASO_STATS,),
+    caches=(ASO_STATS, ASO_RANK_VIEWS),
     wakes=(SCAN,),
 )

@@ -113,6 +113,13 @@ class CompetitorRanking(Model):
     position: int | None = Field(default=None, ge=1, le=1000, description="Null: not found.", examples=[4])
 
 
+class OwnPage(Model):
+    """A page of the tenant's own among the results."""
+
+    position: int = Field(ge=1, le=1000, examples=[12])
+    url: str = Field(examples=["https://example.com/scan-qr-code"])
+
+
 class Provenance(Model):
     """Where a number comes from and of when it is."""
 
@@ -332,4 +339,19 @@ class RankObservation(Model):
     )
     impressions: int | None = Field(default=None, ge=0, examples=[55685])
     clicks: int | None = Field(default=None, ge=0, examples=[1171])
+    provider: str | None = Field(default=None, description="Who showed the result page.", examples=["serpapi"])
+    raw_path: str | None = Field(
+        default=None, description="Where the provider's answer is kept, for 30 days, below the tenant's prefix."
+    )
+    competitors: list[CompetitorRanking] | None = Field(
+        default=None, description="Where the competitors of the settings stood; null: nobody looked."
+    )
+    own_pages: list[OwnPage] = Field(default_factory=list, description="The own pages found, the best first.")
+    target_position: int | None = Field(
+        default=None,
+        ge=1,
+        le=1000,
+        description="Rank of the very page that targets the keyword; null: there is none, or it was not found.",
+        examples=[12],
+    )
     created_at: Timestamp = Field(examples=[_MOMENT])

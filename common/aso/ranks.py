@@ -15,7 +15,7 @@ from typing import Any
 from common.answers import RowResult, RowResults
 from common.aso.entities import KEYWORDS, RANK_OBSERVATIONS
 from common.aso.keywords import new_keyword, observed_states
-from common.aso.models import Keyword, RankObservation
+from common.aso.models import Keyword, Provenance, RankObservation
 from common.aso.normalize import keyword_id_of
 from common.aso.rank_models import RankRow
 from common.aso.rank_state import RankState, counts_for, known_of, state_of, with_state
@@ -27,6 +27,9 @@ from common.store import Work, in_chunks
 
 CHUNK = 100
 """Rows of one transaction: an observation and at most a keyword each, below Firestore's 500 writes."""
+
+COMPETITORS = "competitor_rankings"
+"""Field of a keyword whose source and time are kept with those of its numbers."""
 
 
 def record(context: Context, rows: Sequence[Any], *, create_missing: bool = False) -> RowResults[RankObservation]:
@@ -106,12 +109,28 @@ def _recorded(work: Work, rows: Mapping[int, RankRow], *, create_missing: bool) 
         keyword = keywords[keyword_id]
         own = [each for each in accepted if each.keyword_id == keyword_id and counts_for(keyword, each)]
         start = known_of(keyword).merge(states.get(keyword_id, RankState()))
-        after = with_state(keyword, functools.reduce(RankState.merge, map(state_of, own), start))
+        after = with_state(
+            _with_competitors(keyword, own), functools.reduce(RankState.merge, map(state_of, own), start)
+        )
         if keyword_id not in followed:
             work.create(KEYWORDS, after)
         elif after != keyword:
             work.update(KEYWORDS, followed[keyword_id], after.model_copy(update={"updated_at": now}))
     return recorded
+
+
+def _with_competitors(keyword: Keyword, observations: Sequence[RankObservation]) -> Keyword:
+    """Return the keyword with the ranks of its competitors as the newest of all looks for them found them."""
+    told = [each for each in observations if each.competitors is not None]
+    if not told:
+        return keyword
+    newest = max(told, key=lambda each: (each.checked_at, each.observation_id))
+    known = keyword.provenance.get(COMPETITORS)
+    if known is not None and known.as_of >= newest.checked_at:
+        return keyword
+    provenance = {**keyword.provenance, COMPETITORS: Provenance(source=newest.source, as_of=newest.checked_at)}
+    changes = {COMPETITORS: newest.competitors, "provenance": dict(sorted(provenance.items()))}
+    return keyword.model_copy(update=changes)
 
 
 def _observed(work: Work, observations: Mapping[int, RankObservation], recorded: _Recorded) -> list[RankObservation]:
