@@ -217,7 +217,7 @@ def test_many_rows_are_loaded_and_few_streamed(held: Context, monkeypatch: pytes
     "broken", [{"clicks": "7"}, {"date": "31.1.2026"}, {"date": None}, {"batch_id": "x"}, {"unheard_of": 1}]
 )
 def test_one_wrong_row_keeps_all_of_them_out(held: Context, broken: Mapping[str, Any]) -> None:
-    made = [fact("wrong:a", 1), fact("wrong:b", 2) | broken]
+    made = [fact("wrong:a", 1), {**fact("wrong:b", 2), **broken}]
     with pytest.raises(PoisonEvent, match="search_performance"):
         append_facts(held, FACTS, made, batch="wrong", sequence=1)
     assert visible(held, "wrong:") == {}
