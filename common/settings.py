@@ -50,7 +50,7 @@ class Settings:
             those it names.
         fetch_loopback: Whether ``common.fetch`` may call this machine (``XYNERGY_FETCH_LOOPBACK=1``); for tests on the
             local cloud only.
-        rank_tracking: Who may be asked for result pages and what that costs, as JSON (``XYNERGY_RANK_TRACKING``, read by
+        rank_tracking: Who may be asked for result pages at what price, as JSON (``XYNERGY_RANK_TRACKING``, read by
             ``common.aso.tracking.deployment``); empty: nobody.
         rank_provider_keys: Their keys as a JSON map by provider (``XYNERGY_RANK_PROVIDER_KEYS``, a secret).
         emulators: The emulator variables that are set, by name.
