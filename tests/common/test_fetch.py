@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from common import fetch
 from common.clients.registry import Clients
-from common.clients.web import resolve, resolver, tls_context
+from common.clients.web import Resolver, resolve, resolver, tls_context
 from common.context import Context, Deadline
 from common.errors import ConfigurationError, Unavailable
 from common.fetch import FetchFailed, FetchRefused, Limits
@@ -273,7 +273,8 @@ def test_names_that_do_not_exist(context: Context) -> None:
     def nowhere(host: str, port: int, seconds: float) -> list[str]:
         raise OSError("no such host")
 
-    context.clients.replace(resolver, nowhere)
+    failing: Resolver = nowhere
+    context.clients.replace(resolver, failing)
     assert refusal(context, "http://nowhere.example/") == "host_not_found"
 
 
