@@ -160,6 +160,38 @@ def get(
         address = following
 
 
+def post(
+    context: Context,
+    url: str,
+    content: bytes,
+    *,
+    limits: Limits | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Fetched:
+    """Send a body to an address and return what it answers; a redirect is an answer, and not followed.
+
+    Args:
+        context: Its deadline bounds the time as well.
+        url: The address.
+        content: The body.
+        limits: How far to go.
+        headers: More header fields, the body's type among them.
+
+    Raises:
+        FetchRefused: As ``get``.
+        FetchFailed: As ``get``; ``too_many_redirects`` for a redirect.
+        Unavailable: The deadline of the request has passed already.
+    """
+    limits = limits or Limits()
+    end = time.monotonic() + context.deadline.timeout(limits.seconds, "web")
+    address = web_address(url)
+    sent = {**_own_headers(address, headers or {}, abroad=False), "content-length": str(len(content))}
+    answer = _Call(context, address, limits, end).answer(sent, (), method="POST", content=content)
+    if isinstance(answer, Fetched):
+        return answer
+    raise FetchFailed("too_many_redirects", f"{url!r} redirects what is sent to it.", url=url)
+
+
 def _own_headers(address: WebAddress, headers: Mapping[str, str], *, abroad: bool) -> dict[str, str]:
     given = {name.lower(): value for name, value in headers.items()}
     if abroad:
@@ -181,16 +213,18 @@ class _Call:
         self._limits = limits
         self._end = end
 
-    def answer(self, headers: Mapping[str, str], content_types: tuple[str, ...]) -> Fetched | str:
+    def answer(
+        self, headers: Mapping[str, str], content_types: tuple[str, ...], *, method: str = "GET", content: bytes = b""
+    ) -> Fetched | str:
         """Return the answer, or where it redirects to."""
         with self._explained(), self._connected() as sock:
             wire = _Wire(sock, self._end, self._limits.max_bytes + HEAD)
             connection = http.client.HTTPConnection(self._address.host)
             connection.sock = wire
-            connection.putrequest("GET", self._address.target, skip_host=True, skip_accept_encoding=True)
+            connection.putrequest(method, self._address.target, skip_host=True, skip_accept_encoding=True)
             for name, value in headers.items():
                 connection.putheader(name.title(), value)
-            connection.endheaders()
+            connection.endheaders(content or None)
             response = connection.getresponse()
             if response.status in REDIRECTS and (location := response.getheader("Location")):
                 return location.encode("latin-1", "replace").decode("utf-8", "replace")
@@ -356,4 +390,4 @@ def _joined_fields(response: http.client.HTTPResponse) -> Iterator[tuple[str, st
         yield name, ", ".join(str(value) for value in response.headers.get_all(name, []))
 
 
-__all__ = ["AGENT", "FetchFailed", "FetchRefused", "Fetched", "Limits", "get"]
+__all__ = ["AGENT", "FetchFailed", "FetchRefused", "Fetched", "Limits", "get", "post"]

@@ -456,3 +456,21 @@ def test_this_machine_may_be_called_on_the_local_cloud_only() -> None:
     with pytest.raises(ConfigurationError):
         Settings.from_environment(given)
     assert not Settings.from_environment({"GOOGLE_CLOUD_PROJECT": "p"}).fetch_loopback
+
+
+# ---------------------------------------------------------------------- sending a body
+
+
+def test_a_body_is_sent_once_and_never_to_another_place(context: Context, web: Web, strict: Context) -> None:
+    web.routes["/sink"] = page("thanks")
+    answer = fetch.post(context, f"{web.url}/sink", b'{"a": 1}', headers={"Content-Type": "application/json"})
+    assert (answer.status, answer.body) == (200, b"thanks")
+    assert web.requests[0].startswith("POST /sink ")
+    assert "content-length: 8" in web.requests[0].lower()
+    web.routes["/sink"] = redirect("/elsewhere")
+    with pytest.raises(FetchFailed) as moved:
+        fetch.post(context, f"{web.url}/sink", b"{}")
+    assert moved.value.code == "too_many_redirects"
+    with pytest.raises(FetchRefused):
+        fetch.post(strict, f"{web.url}/sink", b"{}")
+    assert len(web.requests) == 2
