@@ -133,6 +133,13 @@ def terraform(session: nox.Session) -> None:
     session.run("python", "-m", "tests.terraform.policies", str(scanner / "bin" / "checkov"))
 
 
+@nox.session
+def cost(session: nox.Session) -> None:
+    """Reckon the monthly bill: ``-- --tenants 100 --writes-per-day 50000``; ``--json`` for programs."""
+    _install(session)
+    session.run("python", "-m", "triggers.deploy.cost", *session.posargs)
+
+
 @nox.session(name="terraform-schema")
 def terraform_schema(session: nox.Session) -> None:
     """Recover the google providers' schemas anew: after ``tests/terraform/resource_types.txt`` changed; 100 MB."""

@@ -14,8 +14,8 @@ from pathlib import Path
 from common.errors import DeclarationError
 
 FIRST_PARTY = ("common", "functions", "triggers")
-NEVER_DEPLOYED = ("triggers.local", "triggers.demo", "tests")
-"""Packages of the local cloud, of the demonstration and of the tests."""
+NEVER_DEPLOYED = ("triggers.local", "triggers.demo", "triggers.deploy", "tests")
+"""Packages of the local cloud, of the demonstration, of what deploys and of the tests."""
 
 FORBIDDEN = ("firebase_admin.firestore", "numpy", "pandas", "pyarrow")
 """Imports that would cost every cold start of a function more than they give."""
