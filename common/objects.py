@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import IO, Any
 
 import requests
 from google.api_core import exceptions
@@ -18,6 +19,9 @@ from common.errors import Unavailable
 SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 CHUNK = 1_048_576
 PATIENCE = 30.0
+
+UPLOAD_CHUNK = 8 * 1_048_576
+"""Bytes of one request of a streamed upload; held in memory."""
 
 TRANSIENT = (
     exceptions.ServerError,
@@ -51,6 +55,64 @@ def write(context: Context, bucket: str, path: str, content: bytes, content_type
     blob = context.clients.get(storage_client).bucket(bucket).blob(name)
     _bounded(context, blob.upload_from_string, content, content_type=content_type)
     return name
+
+
+def upload(
+    context: Context,
+    bucket: str,
+    path: str,
+    chunks: Iterable[bytes],
+    *,
+    content_type: str,
+    disposition: str | None = None,
+) -> None:
+    """Store an object from a stream, replacing what was there, in memory for one chunk of the upload.
+
+    Nothing is stored unless the stream comes to its end: where it raises, the object stays what it was.
+
+    Args:
+        context: Tenant, clients and deadline.
+        bucket: The bucket.
+        path: Path below the tenant.
+        chunks: The bytes.
+        content_type: Media type.
+        disposition: ``Content-Disposition`` of whoever downloads it.
+
+    Raises:
+        Unavailable: Cloud Storage does not answer.
+    """
+    blob = context.clients.get(storage_client).bucket(bucket).blob(object_name(context, path))
+    blob.chunk_size = UPLOAD_CHUNK
+    blob.content_disposition = disposition
+    _bounded(context, blob.upload_from_file, opened(chunks), content_type=content_type)
+
+
+def opened(chunks: Iterable[bytes]) -> IO[bytes]:
+    """Return chunks of bytes as a file that is read from its beginning."""
+    return io.BufferedReader(_Chunks(iter(chunks)), buffer_size=CHUNK)
+
+
+class _Chunks(io.RawIOBase):
+    """Chunks of bytes, read as a file."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill a buffer; 0 at the end."""
+        while not self._rest:
+            following = next(self._chunks, None)
+            if following is None:
+                return 0
+            self._rest = memoryview(following)
+        taken, self._rest = self._rest[: len(buffer)], self._rest[len(buffer) :]
+        buffer[: len(taken)] = taken
+        return len(taken)
 
 
 def read(context: Context, bucket: str, path: str) -> bytes | None:

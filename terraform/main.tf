@@ -148,6 +148,7 @@ locals {
     "firebaserules.googleapis.com"     = "security rules"
     "firestore.googleapis.com"         = "documents"
     "iam.googleapis.com"               = "accounts"
+    "iamcredentials.googleapis.com"    = "signed links"
     "identitytoolkit.googleapis.com"   = "ID tokens of people"
     "logging.googleapis.com"           = "logs"
     "monitoring.googleapis.com"        = "alerts"
@@ -327,6 +328,7 @@ module "function" {
   region           = var.region
   runtime          = module.identity[each.key].runtime
   runtime_version  = var.runtime
+  signs            = contains(local.signs, each.key)
   source_bucket    = module.source_bucket.name
   vpc_connector    = contains(local.uses_redis, each.key) ? module.cache[0].connector : null
 

@@ -107,6 +107,12 @@ locals {
     if var.redis != null && contains(keys(needs), "redis:use")
   ])
 
+  # A signed link is signed by IAM as the function's own account, which therefore
+  # may make signatures of itself and of nobody else.
+  signs = toset([
+    for name, needs in local.needs : name if contains(keys(needs), "storage:sign")
+  ])
+
   # A permission that nothing here knows must not be ignored in silence.
   unknown_permissions = distinct(flatten([
     for name, needs in local.needs : [
@@ -115,6 +121,7 @@ locals {
         contains(keys(local._project_roles), permission),
         contains(keys(local._bucket_roles), permission),
         permission == "redis:use",
+        permission == "storage:sign",
         startswith(permission, "pubsub:publish:"),
         startswith(permission, "tasks:enqueue:"),
       ])

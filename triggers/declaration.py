@@ -37,7 +37,8 @@ class Function:
     Attributes:
         needs: Permission to reason. Permissions: ``firestore:read``, ``firestore:write``, ``bigquery:read``,
             ``bigquery:write``, ``bigquery:administer``, ``storage:read``, ``storage:write``,
-            ``pubsub:publish:<topic>``, ``tasks:enqueue:<function>``, ``redis:use``. Every reason is a sentence.
+            ``storage:sign`` (links, signed as the function's own account), ``pubsub:publish:<topic>``,
+            ``tasks:enqueue:<function>``, ``redis:use``. Every reason is a sentence.
         secrets: Environment variable to reason; each is a secret of the same name in Secret Manager.
         memory: Memory of an instance in MiB.
         timeout: Seconds until the platform ends a call.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from pydantic import BaseModel
 
 from common.answers import Answer, Cached, Download, Page, Record, RowResults
+from common.dispositions import attachment
 from common.render import render
 from triggers.exchange import Exchange, HttpAnswer
 
@@ -45,7 +46,7 @@ def _content(result: Any, status: int, exchange: Exchange) -> HttpAnswer:
     if result is None:
         return HttpAnswer(204, content_type="")
     if isinstance(result, Download):
-        headers = {} if result.filename is None else {"Content-Disposition": _attachment(result.filename)}
+        headers = {} if result.filename is None else {"Content-Disposition": attachment(result.filename)}
         return HttpAnswer(status, result.chunks, result.content_type, headers)
     raise TypeError(f"a handler may not return {type(result).__name__}; see common.answers")
 
@@ -59,10 +60,3 @@ def next_link(exchange: Exchange, cursor: str) -> str:
     asked = parse_qsl(exchange.environ.get("QUERY_STRING", ""), keep_blank_values=True)
     query = [(name, value) for name, value in asked if name != "cursor"]
     return f'<{exchange.public_path}?{urlencode([*query, ("cursor", cursor)])}>; rel="next"'
-
-
-def _attachment(filename: str) -> str:
-    """Name the file twice (RFC 6266): plain ASCII for old readers, and in full."""
-    letters = (letter if letter.isascii() and letter.isprintable() else "_" for letter in filename)
-    plain = "".join("_" if letter in {'"', "\\"} else letter for letter in letters)
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"

@@ -33,6 +33,7 @@ from common.errors import PoisonEvent, Refusal, Unavailable, XynergyError
 from common.jobs.entities import JOBS
 from common.jobs.models import FINAL, Job, JobError, JobTask, Lease
 from common.jobs.service import LONGEST_RUN, errors_path
+from common.spreadsheets import harmless
 from common.store import Work, write_record
 from common.tasks import enqueue
 
@@ -118,7 +119,7 @@ class JobRun:
         text = io.StringIO(newline="")
         writer = csv.writer(text)
         writer.writerow(header)
-        writer.writerows([_harmless(cell) for cell in row] for row in rows)
+        writer.writerows([harmless(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
         path = f"{_parts_folder(self.job.job_id)}/{part:08d}.csv"
         objects.write(self.context, self._bucket, path, text.getvalue().encode(), CSV)
 
@@ -286,10 +287,3 @@ def _unless_taken(end: Callable[..., None], *arguments: object) -> None:
 
 def _parts_folder(job_id: uuid.UUID) -> str:
     return f"jobs/{job_id}/errors"
-
-
-def _harmless(cell: object) -> object:
-    """Return a cell that no spreadsheet takes for a formula (OWASP: CSV injection)."""
-    if isinstance(cell, str) and cell[:1] in {"=", "+", "-", "@", "\t", "\r"}:
-        return f"'{cell}"
-    return cell

@@ -22,6 +22,7 @@ ROLES = {
     "pubsub:publish": {"roles/pubsub.publisher"},
     "redis:use": set(),
     "storage:read": {"roles/storage.objectViewer"},
+    "storage:sign": {"roles/iam.serviceAccountTokenCreator"},
     "storage:write": {"roles/storage.objectUser"},
     "tasks:enqueue": {"roles/cloudtasks.enqueuer", "roles/iam.serviceAccountUser"},
 }
@@ -219,6 +220,22 @@ def test_whoever_creates_tasks_may_name_their_account(inventory: Inventory, mani
     }
     assert queues == needed
     assert usable == {(invokers[target], member) for target, member in needed}
+
+
+def test_whoever_signs_links_signs_as_itself_alone(inventory: Inventory, manifest: Manifest) -> None:
+    """Prevents a function that can make tokens of another account, and with them do whatever that one may."""
+    found = {
+        (grant["service_account_id"].rpartition("/")[2], grant["member"])
+        for grant in inventory.of("google_service_account_iam_member")
+        if grant["role"] == "roles/iam.serviceAccountTokenCreator"
+    }
+    signing = [name for name, entry in manifest.items() if "storage:sign" in entry["needs"]]
+    assert signing
+    assert found == {(runtime(inventory, name), f"serviceAccount:{runtime(inventory, name)}") for name in signing}
+    for name in signing:
+        assert {"storage:read", "storage:write"} & manifest[name]["needs"].keys(), (
+            "a link opens what its signer may read"
+        )
 
 
 def test_pubsub_may_deliver_as_the_subscriptions_account(inventory: Inventory) -> None:

@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol
 from urllib.parse import parse_qs, urlsplit
 
+from triggers.local.files import FileAnswer
 from triggers.local.processes import LOOPBACK
 
 Query = Mapping[str, str]
@@ -42,6 +43,10 @@ class Controlled(Protocol):
         """Return queues with their tasks."""
         ...
 
+    def file(self, path: tuple[str, ...], query: Query) -> FileAnswer:
+        """Return the file that a signed link leads to."""
+        ...
+
     def command(self, path: tuple[str, ...], query: Query) -> dict[str, Any]:
         """Do what a POST asks for."""
         ...
@@ -61,6 +66,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Show."""
         path, query = self._target()
+        if path[:1] == ("files",):
+            self._send(self.server.cloud.file(path[1:], query))
+            return
         views: dict[tuple[str, ...], Callable[[], tuple[str, str]]] = {
             (): lambda: ("text/html; charset=utf-8", self.server.cloud.page()),
             ("status",): lambda: _json(self.server.cloud.status()),
@@ -103,13 +111,16 @@ class _Handler(BaseHTTPRequestHandler):
         return tuple(part for part in parts.path.split("/") if part)[1:], query
 
     def _answer(self, status: HTTPStatus, content_type: str, text: str) -> None:
-        body = text.encode()
-        self.send_response(status)
-        self.send_header("content-type", content_type)
-        self.send_header("content-length", str(len(body)))
+        self._send(FileAnswer(status=status, content=text.encode(), headers={"content-type": content_type}))
+
+    def _send(self, answer: FileAnswer) -> None:
+        self.send_response(answer.status)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        self.send_header("content-length", str(len(answer.content)))
         self.send_header("cache-control", "no-store")
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(answer.content)
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Stay silent."""

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import psutil
 
-from triggers.local import page
+from common.clients.registry import Clients
+from triggers.local import files, page
 from triggers.local.control import BadCall, Query
 from triggers.local.deliveries import Order
 from triggers.local.functions import Document as DocumentTrigger
@@ -54,6 +55,7 @@ class Overview:
     def __init__(self, cloud: LocalCloud, *, schedules_enabled: bool) -> None:
         self._cloud = cloud
         self._enabled = schedules_enabled
+        self._clients = Clients(cloud.settings)
 
     def status(self) -> dict[str, Any]:
         """Return the state of everything."""
@@ -121,6 +123,10 @@ class Overview:
     def tasks(self) -> dict[str, Any]:
         """Return queues with their tasks."""
         return self._cloud.queues.summary()
+
+    def file(self, path: tuple[str, ...], query: Query) -> files.FileAnswer:
+        """Return the file that a signed link leads to."""
+        return files.answer(self._clients, path, query)
 
     def command(self, path: tuple[str, ...], query: Query) -> dict[str, Any]:
         """Fire a schedule, or hold back, let go or duplicate deliveries.

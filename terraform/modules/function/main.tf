@@ -79,6 +79,16 @@ resource "google_service_account_iam_member" "enqueuer" {
   member             = var.runtime.member
 }
 
+# IAM signs links to files as the function's account, which has no key; the
+# right is on that account alone.
+resource "google_service_account_iam_member" "signer" {
+  count = var.signs ? 1 : 0
+
+  service_account_id = var.runtime.id
+  role               = "roles/iam.serviceAccountTokenCreator"
+  member             = var.runtime.member
+}
+
 resource "google_secret_manager_secret_iam_member" "runtime" {
   for_each = merge(var.secrets, { for name, file in var.secret_files : name => file.secret })
 

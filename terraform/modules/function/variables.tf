@@ -103,7 +103,7 @@ variable "region" {
 
 variable "runtime" {
   description = "Account it runs as."
-  type        = object({ email = string, member = string })
+  type        = object({ email = string, id = string, member = string })
 }
 
 variable "runtime_version" {
@@ -119,6 +119,11 @@ variable "secret_files" {
 variable "secrets" {
   description = "Secrets as environment variables: variable to secret."
   type        = map(string)
+}
+
+variable "signs" {
+  description = "Whether it signs links to files as its own account."
+  type        = bool
 }
 
 variable "source_bucket" {

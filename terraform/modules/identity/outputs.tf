@@ -12,6 +12,7 @@ output "runtime" {
   description = "Account the function runs as."
   value = {
     email  = local._runtime
+    id     = "projects/${var.project_id}/serviceAccounts/${local._runtime}"
     member = "serviceAccount:${local._runtime}"
   }
   depends_on = [google_service_account.runtime]

@@ -1,0 +1,90 @@
+"""The tables of search optimisation that can be exported, and how each is read.
+
+Keywords, opportunities and content come from Firestore as one snapshot. Facts of a period come from the warehouse, day
+by day and within a day by id, so that every query reads one partition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any
+
+from common.aso.entities import CONTENT_PIECES, KEYWORDS, OPPORTUNITIES
+from common.aso.models import ContentPiece, Keyword, Opportunity, RankObservation
+from common.exports.columns import Column, columns_of
+from common.exports.source import Page, Reading, Source, of_documents
+from common.model import Model
+from common.warehouse.query import Typed, rows
+
+DAY_ROWS = 10_000
+"""Rows of one query."""
+PATIENCE = 120.0
+
+LEFT_OUT = frozenset({"tenant_id", "serp_history", "provenance", "keyword_normalized", "url_normalized"})
+"""What a table has no use for: the caller's own tenant, forms for comparison, and lists with an export of their own."""
+
+RANKS_SQL = """\
+SELECT observation_id, keyword_id, keyword, date, checked_at, device, locale, state, position, depth, url, source,
+  features, impressions, clicks, created_at
+FROM {rank_observations_latest}
+WHERE date = @day AND observation_id > @after
+ORDER BY observation_id
+LIMIT @number
+"""
+
+
+def of_days(columns: Sequence[Column], sql: str, key: str) -> Source:
+    """Return a source of facts of a period, a day after the other.
+
+    Args:
+        columns: The columns of the query.
+        sql: Asks for the rows of ``@day`` whose key is above ``@after``, in its order, ``@number`` at most.
+        key: Column that identifies a row within a day; a text.
+    """
+
+    def pages(reading: Reading) -> Iterator[Page]:
+        last = date.fromisoformat(reading.filters["to"])
+        day, after = reading.after or (reading.filters["from"], "")
+        while (current := date.fromisoformat(day)) <= last:
+            found = _of_day(reading, sql, current, after)
+            more = len(found) == DAY_ROWS
+            day = day if more else (current + timedelta(days=1)).isoformat()
+            after = found[-1][key] if more else ""
+            yield Page(rows=found, cursor=[day, after])
+
+    return Source(columns=columns, pages=pages)
+
+
+def _of_day(reading: Reading, sql: str, day: date, after: str) -> list[Mapping[str, Any]]:
+    parameters = {"day": day, "after": Typed("STRING", after), "number": DAY_ROWS}
+    return rows(reading.context, sql, parameters, timeout=PATIENCE)
+
+
+def _equal(**names: str) -> Callable[[Model, Mapping[str, Any]], bool]:
+    """Return a rule that compares a field of the model with the filter of each name."""
+
+    def keep(model: Model, filters: Mapping[str, Any]) -> bool:
+        return all(getattr(model, field) == filters[name] for name, field in names.items() if name in filters)
+
+    return keep
+
+
+SOURCES: Mapping[str, Source] = {
+    "keywords": of_documents(
+        KEYWORDS,
+        columns_of(Keyword, leave_out=LEFT_OUT, days={"observed_until"}),
+        _equal(priority="priority", intent="intent"),
+    ),
+    "opportunities": of_documents(
+        OPPORTUNITIES,
+        columns_of(Opportunity, leave_out=LEFT_OUT),
+        _equal(status="status", opportunity_type="opportunity_type"),
+    ),
+    "content": of_documents(
+        CONTENT_PIECES,
+        columns_of(ContentPiece, leave_out=LEFT_OUT),
+        _equal(content_status="status", content_type="content_type"),
+    ),
+    "ranks": of_days(columns_of(RankObservation, leave_out=LEFT_OUT, days={"date"}), RANKS_SQL, "observation_id"),
+}
