@@ -144,8 +144,25 @@ def coverage(
     Raises:
         Unavailable: BigQuery does not answer.
     """
+    found = [each for each in told(context, first, last, search_type=search_type) if site is None or each.site == site]
+    chosen = choose(found, needed, daily=daily)
+    return Coverage(first=first, last=last, search_type=search_type, portions=tuple(chosen))
+
+
+def told(context: Context, first: date, last: date, *, search_type: str = "web") -> list[Portion]:
+    """Return every portion there is of a range, to choose from.
+
+    Args:
+        context: Tenant, clients and deadline.
+        first: First day.
+        last: Last day.
+        search_type: Which results.
+
+    Raises:
+        Unavailable: BigQuery does not answer.
+    """
     answer = rows(context, SQL, {"first": first, "last": last, "search_type": search_type})
-    found = [
+    return [
         Portion(
             site=row["site"],
             source=row["source"],
@@ -156,10 +173,7 @@ def coverage(
             newest=int(row["newest"]),
         )
         for row in answer
-        if site is None or row["site"] == site
     ]
-    chosen = choose(found, needed, daily=daily)
-    return Coverage(first=first, last=last, search_type=search_type, portions=tuple(chosen))
 
 
 def choose(portions: Iterable[Portion], needed: Collection[SplitBy], *, daily: bool = False) -> list[Portion]:
