@@ -151,7 +151,7 @@ def test_good_rows_are_imported_and_the_others_come_back_to_be_corrected(tenant:
     assert (job.progress.done, job.progress.total, job.errors_file) == (4, 4, True)
     wrong = errors(tenant, job_id)
     assert [(row["row_number"], row["Keyword"], row["Note"]) for row in wrong] == [
-        ("3", "'=SUM(A1)", "'-1"),
+        ("3", "'=SUM(A1)", "-1"),
         ("5", "zu teuer", "'@x"),
     ]
     assert wrong[0]["errors"].startswith("Volume: invalid_number (")
