@@ -9,6 +9,8 @@ from common.entity import Entity, Index, Table, Unique
 
 DATASET = "aso_tenant_{tenant_id}"
 SCAN = "aso-opportunity-scan"
+CTR_FIT = "aso-ctr-fit"
+OUTCOME = "aso-opportunity-outcome"
 
 CONTENT_PIECES = Entity(
     name="content_piece",
@@ -113,7 +115,7 @@ KEYWORDS = Entity(
         cluster=("priority", "intent"),
     ),
     caches=(ASO_KEYWORDS, ASO_STATS, ASO_RANK_VIEWS),
-    wakes=(SCAN,),
+    wakes=(SCAN, CTR_FIT),
 )
 
 OPPORTUNITIES = Entity(
@@ -172,6 +174,7 @@ OPPORTUNITIES = Entity(
             "updated_at": "TIMESTAMP",
             "subject_id": "STRING",
             "url": "STRING",
+            "monthly_demand": "FLOAT64",
             "gain_low": "FLOAT64",
             "gain_high": "FLOAT64",
             "expected_value_minor": "INT64",
@@ -189,7 +192,8 @@ OPPORTUNITIES = Entity(
     ),
     caches=(ASO_OPPORTUNITIES, ASO_STATS),
     # A scan may have compared a keyword with an opportunity that had changed on its way; the next one looks again.
-    wakes=(SCAN,),
+    # One that was acted on has an outcome to come.
+    wakes=(SCAN, OUTCOME),
 )
 
 RANK_OBSERVATIONS = Entity(

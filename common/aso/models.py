@@ -245,6 +245,12 @@ class Opportunity(Model):
         description="Which demand the gain is computed from; observed demand is labelled, never mixed.",
         examples=["search_volume"],
     )
+    monthly_demand: float | None = Field(
+        default=None,
+        ge=0,
+        description="Searches, or impressions observed, a month that the gain is computed from.",
+        examples=[2400.0],
+    )
     opportunity_score: float | None = Field(
         default=None,
         ge=0,

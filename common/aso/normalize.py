@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable
 from urllib.parse import urlsplit, urlunsplit
 
 from common.errors import FieldError, Unprocessable
@@ -22,6 +23,12 @@ def normalized_keyword(keyword: str) -> str:
         previous = text
         text = " ".join(unicodedata.normalize("NFKC", text.casefold()).split())
     return text
+
+
+def holds_term(keyword: str, terms: Iterable[str]) -> bool:
+    """Tell whether a keyword holds one of some normalised terms as whole words."""
+    words = f" {normalized_keyword(keyword)} "
+    return any(f" {term} " in words for term in terms)
 
 
 def keyword_id_of(tenant_id: str, keyword: str) -> str:

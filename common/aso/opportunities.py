@@ -59,6 +59,7 @@ GAIN_FIELDS = (
     "search_volume",
     "observed_impressions",
     "demand_basis",
+    "monthly_demand",
     "opportunity_score",
     "expected_gain",
     "gain_low",
@@ -197,9 +198,14 @@ def is_moved(stored: Opportunity, fresh: Opportunity) -> bool:
     Only those of new ones ever are: what somebody works on keeps the prediction it was taken up for, so that the
     outcome is compared with that.
     """
+    if not stored.holds or stored.status != "new":
+        return False
     before, after = stored.expected_gain or 0.0, fresh.expected_gain or 0.0
-    far = abs(after - before) > max(REFRESH_SHARE * abs(before), REFRESH_VISITS)
-    return stored.holds and stored.status == "new" and (far or stored.currency != fresh.currency)
+    if abs(after - before) > max(REFRESH_SHARE * abs(before), REFRESH_VISITS) or stored.currency != fresh.currency:
+        return True
+    worth, now_worth = stored.expected_value_minor or 0, fresh.expected_value_minor or 0
+    a_visit = now_worth / after if after > 0 else 0.0
+    return abs(now_worth - worth) > REFRESH_SHARE * worth + a_visit
 
 
 def refresh(context: Context, fresh: Sequence[Opportunity], now: datetime) -> int:

@@ -55,6 +55,12 @@ class ScanResult(Model):
 
     found: int = Field(description="Opportunities that hold now, as the warehouse knows the keywords.", examples=[12])
     created: int = Field(description="Made by this scan.", examples=[3])
+    refreshed: int = Field(
+        default=0,
+        description="Known before and still true, with figures computed afresh: the gain of a new one moved by more "
+        "than a quarter.",
+        examples=[0],
+    )
     unchanged: int = Field(description="Known before and still true; not written again.", examples=[9])
     closed: int = Field(description="No longer true, closed with the reason.", examples=[1])
     released: int = Field(

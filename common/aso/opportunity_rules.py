@@ -20,6 +20,9 @@ Demand from observed impressions is a floor of the true one: a page at rank 20 i
 export did not say which days it covers, the impressions count as if they had taken the longest period Search Console
 can export (16 months), so the stated gain is a floor too, and never an invented number.
 
+A keyword that its tenant's own click-through curve expects nothing more of at any better rank is no opportunity,
+whatever else holds (``no_gain_expected``): the published curve always falls, a fitted one may be flat.
+
 The scan's query (``common.aso.scan_query``) asks the same questions in SQL, with the limits of this module.
 """
 
@@ -56,6 +59,7 @@ ClosedReason = Literal[
     "volume_not_above_100",
     "impressions_not_above_100",
     "replaced_by_low_hanging_fruit",
+    "no_gain_expected",
 ]
 
 

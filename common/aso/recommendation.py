@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, date
 
-from common.aso.gain import CLICK_THROUGH_SOURCE, Expectation, click_through
+from common.aso.gain import CLICK_THROUGH_SOURCE
+from common.aso.gain_model.model import EVERYTHING, Expected, GainModel, Segment
 from common.aso.models import Keyword, OpportunityType
 from common.aso.opportunity_rules import LONGEST_EXPORT_DAYS, Demand
 
@@ -12,7 +13,7 @@ DEEP_RANK = 15
 HARD = 60.0
 
 
-def recommendation(keyword: Keyword, opportunity_type: OpportunityType, expected: Expectation) -> str:
+def recommendation(keyword: Keyword, opportunity_type: OpportunityType, expected: Expected) -> str:
     """Return the action, fitted to where the page is and to what is missing.
 
     Args:
@@ -39,7 +40,9 @@ def recommendation(keyword: Keyword, opportunity_type: OpportunityType, expected
     return f"Match title and description to the search and refresh the content {aim}."
 
 
-def reasons(keyword: Keyword, demand: Demand, expected: Expectation, today: date) -> list[str]:
+def reasons(
+    keyword: Keyword, demand: Demand, expected: Expected, today: date, model: GainModel, segment: Segment
+) -> list[str]:
     """Return why, with every number the estimate rests on and what is assumed.
 
     Args:
@@ -47,17 +50,32 @@ def reasons(keyword: Keyword, demand: Demand, expected: Expectation, today: date
         demand: Its demand.
         expected: The expectation computed from both.
         today: Day of the scan, UTC.
+        model: What it was computed with.
+        segment: Whose click-through was used.
     """
     rank = keyword.current_ranking or 0
-    now, then = click_through(rank), click_through(expected.target)
     return [
         _checked(keyword, rank, today),
         _demand(keyword, demand),
         _difficulty(keyword),
-        f"Click-through prior {now:.2%} at rank {rank}, {then:.2%} at rank {expected.target} ({CLICK_THROUGH_SOURCE}).",
-        f"Chance to get there {expected.reach:.0%}: a prior, not yet fitted to this site.",
-        f"Expected gain {expected.gain:.1f} visits a month.",
+        _click_through(rank, expected.target or 0, model, segment),
+        f"Chance to get there {expected.reach:.0%}: {_reach(model)}.",
+        f"Expected gain {expected.gain:.1f} visits a month, 90 % interval {expected.low:.1f} to {expected.high:.1f}.",
     ]
+
+
+def _click_through(rank: int, target: int, model: GainModel, segment: Segment) -> str:
+    now, then = model.click_through(rank, segment), model.click_through(target, segment)
+    used = next((key for key in segment.keys if key in model.curves), None)
+    if used is None:
+        return f"Click-through prior {now:.2%} at rank {rank}, {then:.2%} at rank {target} ({CLICK_THROUGH_SOURCE})."
+    whose = "all searches" if used == EVERYTHING else f"{used} searches"
+    return f"Click-through of this site's {whose} {now:.2%} at rank {rank}, {then:.2%} at rank {target}."
+
+
+def _reach(model: GainModel) -> str:
+    fitted = "reach-" in model.version
+    return "fitted to what came of earlier opportunities" if fitted else "a prior, not yet fitted to this site"
 
 
 def _checked(keyword: Keyword, rank: int, today: date) -> str:

@@ -5,9 +5,10 @@
    batches; what they confirm is written, one transaction a batch.
 
 **Idempotent.** An opportunity's id derives from tenant, type, keyword and episode, and it is created only where no
-document of that id exists. What still holds is not touched. So running twice changes nothing, two scans at once cannot
-double anything (the second one's transaction finds the document, or is run again), and a crash is repaired by running
-again.
+document of that id exists. What still holds is not touched, unless it is new and its expected gain moved by more than a
+quarter (``opportunities.is_moved``): then its figures are computed afresh, once. So running twice changes nothing, two
+scans at once cannot double anything (the second one's transaction finds the document, or is run again), and a crash is
+repaired by running again.
 
 **A stale warehouse does no harm.** It may lag behind the documents by seconds. It only proposes: a keyword that no
 longer qualifies, or qualifies again, is recognised from its document, and an opportunity that was made or closed
@@ -30,10 +31,13 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from common.aso import gain
 from common.aso.entities import KEYWORDS, SCAN
+from common.aso.gain_model.model import GainModel
+from common.aso.gain_model.scale import improvement, landed
+from common.aso.gain_model.service import gain_model_of
 from common.aso.models import Keyword, Opportunity
-from common.aso.opportunities import Ending, create_missing, end, ranked
+from common.aso.opportunities import CHUNK, Ending, create_missing, end, ranked, refresh
 from common.aso.opportunity_models import ScanResult, ScanTask
-from common.aso.opportunity_rules import classify, demand_of, last_day, why_not
+from common.aso.opportunity_rules import ClosedReason, classify, demand_of, last_day, why_not
 from common.aso.recommendation import reasons, recommendation
 from common.aso.scan_query import Difference, Differences, differences
 from common.context import Context
@@ -46,8 +50,6 @@ SCHEDULED_LIMIT = 5000
 """Creations and closings of one scheduled run: 25 transactions each, about a minute."""
 REQUEST_LIMIT = 1000
 """Creations and closings of one run that somebody waits for."""
-CHUNK = 200
-"""Opportunities of one transaction."""
 SHOWN = 50
 """Opportunities in the answer; the page size of the query of document 000."""
 
@@ -58,6 +60,7 @@ class _Counts:
 
     created: int = 0
     known: int = 0
+    refreshed: int = 0
     closed: int = 0
     released: int = 0
     outdated: int = 0
@@ -129,38 +132,52 @@ def scan(context: Context, limit: int) -> ScanResult:
 
 
 def _scanned(context: Context, limit: int, now: datetime) -> tuple[ScanResult, Differences]:
-    told = differences(context, now.date(), limit)
+    model = gain_model_of(context)
+    told = differences(context, now.date(), limit, model)
     counts = _Counts()
     for chunk in in_chunks(told.close, CHUNK):
-        _close(context, chunk, now.date(), counts)
+        _close(context, chunk, now, model, counts)
     for chunk in in_chunks(told.create, CHUNK):
-        _create(context, chunk, now, counts)
+        _create(context, chunk, now, model, counts)
+    for chunk in in_chunks(told.refresh, CHUNK):
+        _refresh(context, chunk, now, model, counts)
+    left = (told.creatable - len(told.create), told.closable - len(told.close), told.refreshable - len(told.refresh))
     result = ScanResult(
         found=told.kept + told.creatable,
         created=counts.created,
-        unchanged=told.kept + counts.known,
+        refreshed=counts.refreshed,
+        unchanged=told.kept + counts.known - counts.refreshed,
         closed=counts.closed,
         released=counts.released,
         outdated=counts.outdated,
-        remaining=told.creatable - len(told.create) + told.closable - len(told.close),
+        remaining=sum(left),
         scanned_at=now,
         items=ranked(context, SHOWN),
     )
     return result, told
 
 
-def opportunity_of(keyword: Keyword, now: datetime, episode: int = 1) -> Opportunity | None:
+def opportunity_of(keyword: Keyword, now: datetime, model: GainModel, episode: int = 1) -> Opportunity | None:
     """Return the opportunity that a keyword is, or None. Its id is given when it is created.
 
     ``estimated_traffic`` is what the reachable rank brings (demand x click-through, rounded); ``expected_gain`` what
     is expected on top of today, weighed with the chance to get there.
+
+    Args:
+        keyword: As stored.
+        now: Moment of the scan.
+        model: The tenant's.
+        episode: Newest episode known.
     """
     today = now.date()
     kind, demand, rank = classify(keyword, today), demand_of(keyword), keyword.current_ranking
     if kind is None or demand is None or rank is None or keyword.last_checked is None:
         return None
-    expected = gain.expect(current=rank, demand=demand.monthly, difficulty=keyword.difficulty_score)
-    if expected is None:
+    segment = model.segment_of(keyword.keyword)
+    expected = improvement(
+        model, current=rank, demand=demand.monthly, difficulty=keyword.difficulty_score, segment=segment
+    )
+    if expected is None or expected.target is None:
         return None
     observed = demand.basis == "observed_impressions"
     confidence = gain.confidence(
@@ -175,33 +192,33 @@ def opportunity_of(keyword: Keyword, now: datetime, episode: int = 1) -> Opportu
         opportunity_type=kind,
         keyword=keyword.keyword,
         keyword_id=keyword.keyword_id,
+        subject_id=keyword.keyword_id,
         confidence_score=round(confidence, 4),
-        estimated_traffic=round(demand.monthly * gain.click_through(expected.target)),
+        estimated_traffic=round(demand.monthly * model.click_through(expected.target, segment)),
         estimated_difficulty=keyword.difficulty_score,
         recommendation=recommendation(keyword, kind, expected),
         current_ranking=rank,
-        reachable_ranking=expected.target,
         search_volume=keyword.search_volume,
         observed_impressions=keyword.observed_impressions if observed else None,
         demand_basis=demand.basis,
+        monthly_demand=round(demand.monthly, 2),
         opportunity_score=gain.seed_score(keyword.search_volume, keyword.difficulty_score),
-        expected_gain=round(expected.gain, 2),
-        gain_reach_probability=round(expected.reach, 4),
-        reasons=reasons(keyword, demand, expected, today),
+        reasons=reasons(keyword, demand, expected, today, model, segment),
         content_id=keyword.content_id,
         episode=max(1, episode),
         detected_at=now,
         created_at=now,
         updated_at=now,
+        **landed(model, expected),
     )
 
 
-def _create(context: Context, chunk: Sequence[Difference], now: datetime, counts: _Counts) -> None:
+def _create(context: Context, chunk: Sequence[Difference], now: datetime, model: GainModel, counts: _Counts) -> None:
     stored = Repository(KEYWORDS, context).get_many([each.keyword_id for each in chunk])
     candidates: list[Opportunity] = []
     for each in chunk:
         record = stored.get(each.keyword_id)
-        found = None if record is None else opportunity_of(record.value, now, each.episode)
+        found = None if record is None else opportunity_of(record.value, now, model, each.episode)
         if found is not None and found.opportunity_type == each.opportunity_type:
             candidates.append(found)
     created = create_missing(context, candidates)
@@ -210,15 +227,32 @@ def _create(context: Context, chunk: Sequence[Difference], now: datetime, counts
     counts.outdated += len(chunk) - len(candidates)
 
 
-def _close(context: Context, chunk: Sequence[Difference], today: date, counts: _Counts) -> None:
+def _refresh(context: Context, chunk: Sequence[Difference], now: datetime, model: GainModel, counts: _Counts) -> None:
+    stored = Repository(KEYWORDS, context).get_many([each.keyword_id for each in chunk])
+    fresh: list[Opportunity] = []
+    for each in chunk:
+        record = stored.get(each.keyword_id)
+        found = None if record is None else opportunity_of(record.value, now, model)
+        if found is not None and found.opportunity_type == each.opportunity_type and each.opportunity_id is not None:
+            fresh.append(found.model_copy(update={"opportunity_id": each.opportunity_id}))
+    refreshed = refresh(context, fresh, now)
+    counts.refreshed += refreshed
+    counts.outdated += len(chunk) - refreshed
+
+
+def _close(context: Context, chunk: Sequence[Difference], now: datetime, model: GainModel, counts: _Counts) -> None:
     stored = Repository(KEYWORDS, context).get_many([each.keyword_id for each in chunk])
     endings: list[Ending] = []
     for each in chunk:
         record = stored.get(each.keyword_id)
-        reason = why_not(None if record is None else record.value, each.opportunity_type, today)
+        reason: ClosedReason | None = why_not(
+            None if record is None else record.value, each.opportunity_type, now.date()
+        )
+        if reason is None and record is not None and opportunity_of(record.value, now, model) is None:
+            reason = "no_gain_expected"
         if reason is not None and each.opportunity_id is not None:
             endings.append(Ending(opportunity_id=each.opportunity_id, reason=reason))
-    ended = end(context, endings)
+    ended = end(context, endings, now)
     counts.closed += ended.closed
     counts.released += ended.released
     counts.outdated += len(chunk) - ended.closed - ended.released

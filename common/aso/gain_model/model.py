@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from common.aso import gain
 from common.aso.gain import BEST_CANDIDATES, REACH_PRIOR, WORST_RANK, ReachCoefficients
 from common.aso.models import Device
+from common.aso.normalize import holds_term
 
 PRIOR_VERSION = "prior"
 PRIOR_STRENGTH = 50.0
@@ -156,6 +157,10 @@ class GainModel:
             if key in self.curves:
                 return self.curves[key]
         return PRIOR_CURVE
+
+    def segment_of(self, keyword: str) -> Segment:
+        """Return whether a search names the brand, as a segment; open where no brand terms are known."""
+        return Segment(brand=holds_term(keyword, self.brand_terms) if self.brand_terms else None)
 
     def click_through(self, rank: float, segment: Segment | None = None) -> float:
         """Return the share of searches that click the result at ``rank``; fractions lie in between."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from common.aso.entities import DATASET
+from common.aso.entities import CTR_FIT, DATASET
 from common.aso.performance.caches import ASO_PERFORMANCE
 from common.entity import Facts, Table
 
@@ -39,4 +39,5 @@ SEARCH_PERFORMANCE = Facts(
         immutable=True,
     ),
     caches=(ASO_PERFORMANCE,),
+    wakes=(CTR_FIT,),
 )

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from common.aso.models import Device, KeywordText, Locale
+from common.aso.models import Currency, Device, KeywordText, Locale
 from common.model import Model, Timestamp
 
 MOST_HOSTS = 20
@@ -15,7 +15,6 @@ MOST_COMPETITORS = 20
 Host = Annotated[str, StringConstraints(min_length=1, max_length=2048)]
 """A host, or an address whose host is meant; stored as ``common.aso.addresses.host_of`` returns it."""
 
-Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 Hosts = Annotated[list[Host], Field(max_length=MOST_HOSTS)]
 Competitors = Annotated[list[Host], Field(max_length=MOST_COMPETITORS)]
 ProviderName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,31}$")]

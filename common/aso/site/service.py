@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from common.answers import Record
 from common.aso.addresses import host_of, is_registrable, is_within, registrable_host
 from common.aso.models import Device, Locale
-from common.aso.normalize import normalized_keyword
+from common.aso.normalize import holds_term, normalized_keyword
 from common.aso.site.entities import ASO_SETTINGS
 from common.aso.site.models import AsoSettings, CompetitorSet, SettingsInput, Tracking
 from common.context import Context
@@ -64,8 +64,7 @@ class Site:
 
     def is_brand(self, keyword: str) -> bool:
         """Tell whether a search is for the brand: it holds a brand term as whole words."""
-        words = f" {normalized_keyword(keyword)} "
-        return any(f" {term} " in words for term in self.brand_terms)
+        return holds_term(keyword, self.brand_terms)
 
 
 def site_of(context: Context) -> Site:
