@@ -22,6 +22,8 @@ EMULATOR_VARIABLES = (
 RATE_LIMITS = (("standard", 60), ("expensive", 10), ("ai", 30))
 """Calls a minute by rate tier, unless the environment says otherwise."""
 
+SEARCH_CONSOLE = "https://searchconsole.googleapis.com"
+
 ACCOUNT_LENGTH = 26
 """Characters of a function's name in the ids of its service accounts; four are left for what the account is."""
 
@@ -53,6 +55,8 @@ class Settings:
         rank_tracking: Who may be asked for result pages at what price, as JSON (``XYNERGY_RANK_TRACKING``, read by
             ``common.aso.tracking.deployment``); empty: nobody.
         rank_provider_keys: Their keys as a JSON map by provider (``XYNERGY_RANK_PROVIDER_KEYS``, a secret).
+        search_console_url: Address of the Search Console API; empty means that it is not called.
+        search_console_calls: Calls to it that a tenant's synchronisation may make a day.
         emulators: The emulator variables that are set, by name.
     """
 
@@ -74,6 +78,8 @@ class Settings:
     fetch_loopback: bool = False
     rank_tracking: str = ""
     rank_provider_keys: str = ""
+    search_console_url: str = ""
+    search_console_calls: int = 1000
     emulators: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -133,6 +139,8 @@ class Settings:
             fetch_loopback=fetch_loopback,
             rank_tracking=env.get("XYNERGY_RANK_TRACKING", ""),
             rank_provider_keys=env.get("XYNERGY_RANK_PROVIDER_KEYS", ""),
+            search_console_url=env.get("XYNERGY_SEARCH_CONSOLE_URL", "" if name == "local" else SEARCH_CONSOLE),
+            search_console_calls=_whole("XYNERGY_SEARCH_CONSOLE_CALLS", env.get("XYNERGY_SEARCH_CONSOLE_CALLS"), 1000),
             emulators=emulators,
         )
 
@@ -145,6 +153,14 @@ def account_of(function: str) -> str:
     if len(function) <= ACCOUNT_LENGTH:
         return function
     return f"{function[: ACCOUNT_LENGTH - 7].removesuffix('-')}-{hashlib.sha256(function.encode()).hexdigest()[:6]}"
+
+
+def _whole(name: str, text: str | None, default: int) -> int:
+    if not text:
+        return default
+    if not text.isascii() or not text.isdigit():
+        raise ConfigurationError(f"{name} is {text!r}; a whole number is needed")
+    return int(text)
 
 
 def _rate_limits(text: str) -> tuple[tuple[str, int], ...]:

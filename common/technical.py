@@ -47,6 +47,7 @@ TOMBSTONES = TechnicalCollection(path="system/tombstones/records", ttl="expires_
 API_KEYS = TechnicalCollection(path="system/credentials/api_keys")
 MARKS = TechnicalCollection(path="system/warehouse/marks", indexes=(Index(fields=("purpose", "wake_at")),))
 IMPORTED_FILES = TechnicalCollection(path="system/imports/files", ttl="expires_at")
+SEARCH_CONSOLE_CALLS = TechnicalCollection(path="system/search_console/calls", ttl="expires_at")
 DEAD_LETTERS = TechnicalCollection(
     path="system/dead_letters/messages",
     ttl="expires_at",
@@ -64,6 +65,7 @@ RANK_NOISE = TechnicalCollection(path="system/ranks/noise", ttl="expires_at", un
 COLLECTIONS = (
     *(IDEMPOTENCY, UNIQUENESS, TOMBSTONES, API_KEYS, MARKS, IMPORTED_FILES, DEAD_LETTERS),
     *(RANK_PLANS, RANK_BUDGETS, RANK_CLAIMS, RANK_NOISE),
+    SEARCH_CONSOLE_CALLS,
 )
 
 
