@@ -117,6 +117,12 @@ class DeleteQuery(Model):
 
     cascade: bool = Field(default=False, description="Delete a hub together with its spokes.", examples=[True])
     dry_run: bool = Field(default=False, description="Tell what would go, and change nothing.", examples=[True])
+    reassign_to: Identifier | None = Field(
+        default=None,
+        description="The piece that keywords, opportunities and the like refer to from now on; without ``cascade`` the "
+        "spokes of a hub move there, too.",
+        examples=[None],
+    )
 
 
 class DeletedPiece(Model):
@@ -133,13 +139,29 @@ class DeletionReport(Model):
 
     content_id: str = Field(examples=[_HUB_ID])
     dry_run: bool = Field(examples=[True])
-    pieces: int = Field(description="Pieces deleted: the piece itself and its spokes.", examples=[3])
-    spokes: list[DeletedPiece] = Field(description="The spokes deleted, the first 200 of them.")
-    keywords_unlinked: int = Field(description="Keywords that lose their ``content_id``.", examples=[12])
-    opportunities_unlinked: int = Field(description="Opportunities that lose their ``content_id``.", examples=[4])
-    monthly_traffic_lost: int = Field(description="Sum over the pieces whose traffic is known.", examples=[6300])
-    monthly_conversions_lost: int = Field(examples=[71])
-    traffic_unknown: int = Field(description="Pieces whose traffic is unknown.", examples=[1])
+    job_id: str | None = Field(
+        default=None,
+        description="The job that does it (202): more changes than a request can; the figures are in its result.",
+        examples=[None],
+    )
+    pieces: int = Field(default=0, description="Pieces deleted: the piece itself and its spokes.", examples=[3])
+    spokes: list[DeletedPiece] = Field(default_factory=list, description="The spokes deleted, the first 200 of them.")
+    spokes_moved: int = Field(default=0, description="Spokes that belong to ``reassigned_to`` now.", examples=[0])
+    reassigned_to: str | None = Field(default=None, examples=[None])
+    keywords_unlinked: int = Field(default=0, description="Keywords that lose their ``content_id``.", examples=[12])
+    opportunities_unlinked: int = Field(
+        default=0, description="Opportunities that lose their ``content_id``.", examples=[4]
+    )
+    references: dict[str, dict[str, int]] = Field(
+        default_factory=dict,
+        description="Documents that referred to the pieces, by entity: ``reassigned``, ``cleared`` or ``deleted``.",
+        examples=[{"keyword": {"cleared": 12}, "page_audit": {"deleted": 3}}],
+    )
+    monthly_traffic_lost: int = Field(
+        default=0, description="Sum over the pieces whose traffic is known.", examples=[6300]
+    )
+    monthly_conversions_lost: int = Field(default=0, examples=[71])
+    traffic_unknown: int = Field(default=0, description="Pieces whose traffic is unknown.", examples=[1])
 
 
 class TreeNode(Model):

@@ -79,6 +79,9 @@ KEPT: Mapping[tuple[str, str], str] = {
     ("rank_observation", "keyword_id"): "a fact about a day, found again when the keyword is followed again",
     ("opportunity", "keyword_id"): "part of its identity; the next scan closes it",
     ("opportunity", "subject_id"): "part of its identity; the next scan closes it",
+    ("opportunity_outcome", "keyword_id"): "what came of an opportunity is history",
+    ("opportunity_outcome", "subject_id"): "what came of an opportunity is history",
+    ("link_audit", "spokes.content_id"): "follows spoke_ids",
 }
 """Fields that hold such an id and are left as they are, by entity and field, each with the reason."""
 
@@ -129,22 +132,22 @@ class _Holder:
         return 1 + self.goes + 2 * len(self.entity.unique)
 
 
-def take(work: Work, to: Target, replacements: Replacements, room: int = WRITES) -> Taken:
-    """Let documents go of ids, or point them to others, as many as fit ``room`` writes of a transaction.
+def take(work: Work, to: Target, replacements: Replacements, *, beside: int = 0) -> Taken:
+    """Let documents go of ids, or point them to others, as many as fit one transaction.
 
     Args:
         work: The transaction; nothing of these documents may have been written in it.
         to: What the ids are of.
         replacements: Old to new ids.
-        room: Writes that are left in the transaction.
+        beside: Writes that the caller adds to the transaction if, and only if, nothing is left then.
     """
-    holders = _holders(work, to, list(replacements), limit=room + 1)
-    taken, used = Taken(complete=True), 0
+    holders = _holders(work, to, list(replacements), limit=WRITES + 1)
+    taken = Taken(complete=sum(holder.cost for holder in holders) + beside <= WRITES)
+    used = 0
     for holder in holders:
-        if used + holder.cost > room:
-            taken.complete = False
-            break
         used += holder.cost
+        if used > WRITES:
+            break
         taken.counts[holder.entity.name, _settle(work, holder, replacements)] += 1
     return taken
 
