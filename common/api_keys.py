@@ -54,6 +54,7 @@ class StoredKey(Model):
         created_at: When it was made.
         expires_at: From when it is refused; None is never.
         revoked_at: Since when it is refused; None where it is not revoked.
+        replaced_by: Id of the key that a rotation made in its place; None where it was not rotated.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -68,6 +69,7 @@ class StoredKey(Model):
     created_at: datetime
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
+    replaced_by: str | None = None
 
 
 def generate_key() -> str:

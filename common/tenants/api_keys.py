@@ -1,8 +1,8 @@
-"""The API keys of a tenant: made, listed and revoked by platform operators."""
+"""The API keys of a tenant: made, listed, rotated and revoked by platform operators."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from google.cloud.firestore_v1.base_query import FieldFilter
@@ -20,12 +20,12 @@ from common.api_keys import (
 from common.auth import ROLE_SCOPES, allows
 from common.clients.firestore import firestore_client
 from common.context import Context
-from common.errors import FieldError, NotFound, Unprocessable
+from common.errors import Conflict, FieldError, NotFound, Unprocessable
 from common.firestore_calls import bounded, translated
 from common.identifiers import uuid7
 from common.store import Repository, Work, transact
 from common.tenants.entities import TENANTS
-from common.tenants.models import ApiKey, ApiKeyCreate, ApiKeyCreated
+from common.tenants.models import ApiKey, ApiKeyCreate, ApiKeyCreated, ApiKeyRotate
 
 
 def create(context: Context, tenant_id: str, body: ApiKeyCreate) -> Answer[ApiKeyCreated]:
@@ -42,8 +42,7 @@ def create(context: Context, tenant_id: str, body: ApiKeyCreate) -> Answer[ApiKe
     """
     scopes = _granted(body)
     now = datetime.now(UTC)
-    if body.expires_at is not None and body.expires_at <= now:
-        raise _invalid("/expires_at", "expiry_past", "The key would have expired already")
+    _check_expiry(body.expires_at, now)
     key = generate_key()
     stored = StoredKey(
         key_id=str(uuid7()),
@@ -56,22 +55,56 @@ def create(context: Context, tenant_id: str, body: ApiKeyCreate) -> Answer[ApiKe
         created_at=now,
         expires_at=body.expires_at,
     )
-    answer = Answer(
-        content=ApiKeyCreated(**ApiKey.shown(stored).model_dump(), key=key),
-        status=201,
-        headers={"Location": f"/v1/tenants/{tenant_id}/api-keys/{stored.key_id}"},
-        secret=True,
-    )
-    path = key_path(key_digest(key))
-    reference = context.clients.get(firestore_client).document(path)
-    document = {**stored.model_dump(), "scopes": list(scopes)}
 
     def work(work: Work) -> Answer[ApiKeyCreated]:
         work.get(TENANTS, tenant_id)
-        work.write(path, lambda batch: batch.create(reference, document))
-        return answer
+        _store(work, key, stored)
+        return _shown_once(key, stored)
 
     return transact(context.for_tenant(tenant_id), work)
+
+
+def rotate(context: Context, tenant_id: str, key_id: str, body: ApiKeyRotate) -> Answer[ApiKeyCreated]:
+    """Make a key that may do what an old one may, and let the old one expire after the overlap.
+
+    Both are accepted meanwhile, so callers change over without a gap. An old key that would have expired earlier
+    anyway keeps its own expiry. The answer is treated as that of ``create``.
+
+    Raises:
+        NotFound: ``tenant_not_found`` or ``api_key_not_found``.
+        Conflict: ``api_key_not_active``: the key is revoked or expired; ``api_key_rotated``: it was rotated already.
+        Unprocessable: ``expiry_past``.
+    """
+    now = datetime.now(UTC)
+    _check_expiry(body.expires_at, now)
+    key, new_id = generate_key(), str(uuid7())
+
+    digests: list[str] = []
+
+    def work(work: Work) -> Answer[ApiKeyCreated]:
+        work.get(TENANTS, tenant_id)
+        snapshot = _found(work, context, tenant_id, key_id)
+        old = StoredKey.model_validate(snapshot.to_dict())
+        _check_active(old, now)
+        stored = old.model_copy(
+            update={
+                "key_id": new_id,
+                "prefix": key[:PREFIX_LENGTH],
+                "created_by": context.principal.id,
+                "created_at": now,
+                "expires_at": body.expires_at or old.expires_at,
+            }
+        )
+        last = now + timedelta(hours=body.overlap_hours)
+        ending = {"expires_at": min(last, old.expires_at or last), "replaced_by": new_id}
+        work.write(snapshot.reference.path, lambda batch: batch.update(snapshot.reference, ending))
+        _store(work, key, stored)
+        digests.append(str(snapshot.id))
+        return _shown_once(key, stored)
+
+    answer = transact(context.for_tenant(tenant_id), work)
+    context.clients.get(credentials_cache).keys.forget(digests[-1])
+    return answer
 
 
 def listed(context: Context, tenant_id: str) -> Page[ApiKey]:
@@ -97,15 +130,10 @@ def revoke(context: Context, tenant_id: str, key_id: str) -> None:
     Raises:
         NotFound: ``tenant_not_found`` or ``api_key_not_found``.
     """
-    query = _keys_of(context, tenant_id).where(filter=FieldFilter("key_id", "==", key_id)).limit(1)
 
     def work(work: Work) -> str:
         work.get(TENANTS, tenant_id)
-        with translated():
-            found = list(query.stream(transaction=work.transaction.handle, **bounded(context.deadline)))
-        if not found:
-            raise NotFound("api_key_not_found", "The tenant has no such API key")
-        snapshot = found[0]
+        snapshot = _found(work, context, tenant_id, key_id)
         if snapshot.get("revoked_at") is None:
             revoked = {"revoked_at": datetime.now(UTC)}
             work.write(snapshot.reference.path, lambda batch: batch.update(snapshot.reference, revoked))
@@ -124,6 +152,43 @@ def _granted(body: ApiKeyCreate) -> list[str]:
         if not allows(of_role, scope):
             raise _invalid(f"/scopes/{position}", "scope_exceeds_role", f"The role {body.role} does not cover {scope}")
     return body.scopes
+
+
+def _check_expiry(expires_at: datetime | None, now: datetime) -> None:
+    if expires_at is not None and expires_at <= now:
+        raise _invalid("/expires_at", "expiry_past", "The key would have expired already")
+
+
+def _check_active(key: StoredKey, now: datetime) -> None:
+    if key.replaced_by is not None:
+        raise Conflict("api_key_rotated", f"The key was replaced already, by the key {key.replaced_by}")
+    if key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= now):
+        raise Conflict("api_key_not_active", "The key is revoked or expired; create another one")
+
+
+def _store(work: Work, key: str, stored: StoredKey) -> None:
+    path = key_path(key_digest(key))
+    reference = work.context.clients.get(firestore_client).document(path)
+    document = {**stored.model_dump(), "scopes": list(stored.scopes)}
+    work.write(path, lambda batch: batch.create(reference, document))
+
+
+def _shown_once(key: str, stored: StoredKey) -> Answer[ApiKeyCreated]:
+    return Answer(
+        content=ApiKeyCreated(**ApiKey.shown(stored).model_dump(), key=key),
+        status=201,
+        headers={"Location": f"/v1/tenants/{stored.tenant_id}/api-keys/{stored.key_id}"},
+        secret=True,
+    )
+
+
+def _found(work: Work, context: Context, tenant_id: str, key_id: str) -> Any:
+    query = _keys_of(context, tenant_id).where(filter=FieldFilter("key_id", "==", key_id)).limit(1)
+    with translated():
+        found = list(query.stream(transaction=work.transaction.handle, **bounded(context.deadline)))
+    if not found:
+        raise NotFound("api_key_not_found", "The tenant has no such API key")
+    return found[0]
 
 
 def _keys_of(context: Context, tenant_id: str) -> Any:

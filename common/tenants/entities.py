@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from common.entity import Entity
+from common.entity import Entity, Index
 from common.tenants.models import Tenant
 
 TENANTS = Entity(
@@ -11,5 +11,13 @@ TENANTS = Entity(
     model=Tenant,
     collection="tenants",
     key="tenant_id",
-    events={"created": "tenant-created", "updated": "tenant-updated", "deleted": "tenant-deleted"},
+    events={
+        "created": "tenant-created",
+        "updated": "tenant-updated",
+        "updated:status=active": "tenant-activated",
+        "updated:status=suspended": "tenant-suspended",
+        "deleted": "tenant-deleted",
+    },
+    indexes=(Index(fields=("status", "-created_at")),),
+    unindexed=("suspended_reason",),
 )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
 
 from common.api_keys import StoredKey, TenantRole
 from common.context import TENANT_ID
@@ -46,6 +47,49 @@ class TenantCreate(Model):
     tier: TenantTier = "free"
 
 
+class TenantUpdate(Model):
+    """What changes about a tenant; what is left out stays.
+
+    Attributes:
+        name: Name in any script.
+        tier: What the tenant has booked.
+    """
+
+    name: Name | None = None
+    tier: TenantTier | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        for field in ("name", "tier"):
+            if field in self.model_fields_set and getattr(self, field) is None:
+                raise PydanticCustomError("null_not_allowed", f"{field} cannot be cleared")
+        return self
+
+
+class TenantSuspend(Model):
+    """Why a tenant is suspended.
+
+    Attributes:
+        reason: For the record; the tenant's own callers do not see it.
+    """
+
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=500)] = Field(examples=["Unpaid since March."])
+
+
+class TenantListQuery(Model):
+    """Which tenants to list; newest first.
+
+    Attributes:
+        status: Only tenants of this status.
+        limit: Tenants a page.
+        cursor: ``next_cursor`` of the page before.
+    """
+
+    status: TenantStatus | None = None
+    limit: int = Field(default=50, ge=1, le=200)
+    cursor: str | None = Field(default=None, max_length=4096)
+
+
 class Tenant(Model):
     """A tenant.
 
@@ -56,6 +100,8 @@ class Tenant(Model):
         status: ``provisioning`` until its data sets exist, then ``active``; ``suspended`` refuses its credentials.
         created_at: When it was created.
         updated_at: When it was changed last.
+        suspended_at: Since when it is suspended; None where it is not.
+        suspended_reason: Why; None where it is not.
     """
 
     tenant_id: str
@@ -64,6 +110,8 @@ class Tenant(Model):
     status: TenantStatus
     created_at: Timestamp
     updated_at: Timestamp
+    suspended_at: Timestamp | None = None
+    suspended_reason: str | None = None
 
 
 class ApiKeyCreate(Model):
@@ -84,6 +132,18 @@ class ApiKeyCreate(Model):
     expires_at: Timestamp | None = None
 
 
+class ApiKeyRotate(Model):
+    """How a key is replaced.
+
+    Attributes:
+        overlap_hours: Hours for which the old key is still accepted, so that callers can change over; 0 ends it now.
+        expires_at: From when the new key will be refused; the old key's own expiry where it is left out.
+    """
+
+    overlap_hours: int = Field(default=24, ge=0, le=168, examples=[24])
+    expires_at: Timestamp | None = None
+
+
 class ApiKey(Model):
     """What is shown of an API key: neither the key nor its hash.
 
@@ -98,6 +158,7 @@ class ApiKey(Model):
         created_at: When it was made.
         expires_at: From when it is refused; None is never.
         revoked_at: Since when it is refused; None where it is not revoked.
+        replaced_by: Id of the key that a rotation made in its place; None where it was not rotated.
     """
 
     key_id: str
@@ -110,6 +171,7 @@ class ApiKey(Model):
     created_at: Timestamp
     expires_at: Timestamp | None = None
     revoked_at: Timestamp | None = None
+    replaced_by: str | None = None
 
     @classmethod
     def shown(cls, stored: StoredKey) -> ApiKey:

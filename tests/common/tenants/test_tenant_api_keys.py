@@ -20,7 +20,7 @@ from common.context import Context
 from common.errors import Conflict, NotFound, Unauthenticated, Unprocessable
 from common.idempotency import StoredAnswer, open_claim
 from common.tenants import api_keys, tenants
-from common.tenants.models import ApiKeyCreate, ApiKeyCreated, TenantCreate
+from common.tenants.models import ApiKeyCreate, ApiKeyCreated, ApiKeyRotate, TenantCreate
 from tests.common.security import Clock, operator_context
 
 
@@ -175,3 +175,53 @@ def test_a_repetition_makes_no_second_key_and_nothing_stores_the_first(context: 
     everything = stored_text(context.clients, ("tenants", "system/idempotency/records", "system/credentials/api_keys"))
     assert made.key_id in everything
     assert made.key not in everything
+
+
+def rotated(context: Context, tenant_id: str, key_id: str, **changes: Any) -> ApiKeyCreated:
+    return api_keys.rotate(context, tenant_id, key_id, ApiKeyRotate(**changes)).content
+
+
+def test_a_rotated_key_may_what_the_old_one_may(context: Context, tenant_id: str) -> None:
+    old = make(context, tenant_id, role="manager", scopes=["aso:write"])
+    new = rotated(context, tenant_id, old.key_id)
+    assert (new.name, new.role, new.scopes, new.expires_at) == (old.name, old.role, old.scopes, None)
+    assert new.key != old.key
+    shown = {key.key_id: key for key in api_keys.listed(context, tenant_id).items}
+    ending = shown[old.key_id].expires_at
+    assert ending is not None
+    assert timedelta(hours=23) < ending - datetime.now(UTC) <= timedelta(hours=24)
+    for made in (old, new):
+        assert authenticate(context.clients, {"X-API-Key": made.key}).id == made.key_id
+
+
+def test_a_rotation_without_overlap_ends_the_old_key_at_once(context: Context, tenant_id: str) -> None:
+    old = make(context, tenant_id)
+    authenticate(context.clients, {"X-API-Key": old.key})
+    new = rotated(context, tenant_id, old.key_id, overlap_hours=0)
+    with pytest.raises(Unauthenticated) as refusal:
+        authenticate(context.clients, {"X-API-Key": old.key})
+    assert refusal.value.code == "credential_expired"
+    assert authenticate(context.clients, {"X-API-Key": new.key}).id == new.key_id
+
+
+def test_a_rotation_never_prolongs_the_old_key(context: Context, tenant_id: str) -> None:
+    soon = datetime.now(UTC) + timedelta(hours=2)
+    old = make(context, tenant_id, expires_at=soon)
+    new = rotated(context, tenant_id, old.key_id, overlap_hours=168)
+    shown = {key.key_id: key for key in api_keys.listed(context, tenant_id).items}
+    assert shown[old.key_id].expires_at == soon == new.expires_at
+
+
+@pytest.mark.parametrize("state", ["revoked", "rotated", "missing"])
+def test_a_key_that_is_over_is_not_rotated(context: Context, tenant_id: str, state: str) -> None:
+    key = make(context, tenant_id)
+    if state == "revoked":
+        api_keys.revoke(context, tenant_id, key.key_id)
+    elif state == "rotated":
+        rotated(context, tenant_id, key.key_id)
+    before = api_keys.listed(context, tenant_id)
+    with pytest.raises((Conflict, NotFound)) as refusal:
+        rotated(context, tenant_id, "nobody" if state == "missing" else key.key_id)
+    codes = {"revoked": "api_key_not_active", "rotated": "api_key_rotated", "missing": "api_key_not_found"}
+    assert refusal.value.code == codes[state]
+    assert api_keys.listed(context, tenant_id) == before

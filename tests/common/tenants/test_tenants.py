@@ -15,7 +15,7 @@ from common.clients.registry import Clients
 from common.context import TENANT_ID
 from common.errors import Conflict, NotFound
 from common.tenants import provisioning, tenants
-from common.tenants.models import TenantCreate
+from common.tenants.models import TenantCreate, TenantSuspend, TenantUpdate
 from tests.common.security import operator_context
 
 
@@ -98,3 +98,31 @@ def test_provisioning_a_tenant_that_is_gone_does_nothing(clients: Clients) -> No
     tenant_id = a_tenant()
     provisioning.provision(operator_context(clients), tenant_id)
     assert data_sets(clients, tenant_id) == set()
+
+
+def test_only_an_active_tenant_is_suspended(clients: Clients) -> None:
+    context, tenant_id = operator_context(clients), a_tenant()
+    tenants.create(context, TenantCreate(tenant_id=tenant_id, name="x"))
+    with pytest.raises(Conflict) as refusal:
+        tenants.suspend(context, tenant_id, TenantSuspend(reason="x"))
+    assert refusal.value.code == "invalid_transition"
+    with pytest.raises(Conflict) as refusal:
+        tenants.resume(context, tenant_id)
+    assert refusal.value.code == "invalid_transition"
+    assert tenants.get(context, tenant_id).value.status == "provisioning"
+
+
+def test_what_an_update_leaves_out_stays(clients: Clients) -> None:
+    context, tenant_id = operator_context(clients), a_tenant()
+    made = tenants.create(context, TenantCreate(tenant_id=tenant_id, name="first", tier="pro")).content
+    same = tenants.update(context, tenant_id, TenantUpdate(tier="pro"))
+    assert same == made, "a change to what is there already is none"
+    renamed = tenants.update(context, tenant_id, TenantUpdate(name="second")).value
+    assert (renamed.name, renamed.tier, renamed.created_at) == ("second", "pro", made.value.created_at)
+    assert renamed.updated_at > made.value.updated_at
+
+
+@pytest.mark.parametrize("field", ["name", "tier"])
+def test_nothing_of_a_tenant_is_cleared(field: str) -> None:
+    with pytest.raises(ValidationError):
+        TenantUpdate.model_validate({field: None})

@@ -58,6 +58,57 @@ def test_a_repeated_creation_never_shows_the_key_again(cloud: Stack, tenant: Ten
     assert not any(made.json()["key"] in repr(record.to_dict()) for record in records)
 
 
+def test_a_key_is_rotated_without_a_gap(cloud: Stack, tenant: TenantHandle) -> None:
+    keys = f"/v1/tenants/{tenant.tenant_id}/api-keys"
+    old = cloud.post(keys, {"name": "robot", "role": "viewer"}).json()
+    new = cloud.post(f"{keys}/{old['key_id']}/rotate", {"overlap_hours": 1})
+    assert new.status_code == 201, new.text
+    assert new.headers["Location"] == f"{keys}/{new.json()['key_id']}"
+    for key in (old["key"], new.json()["key"]):
+        caller = Caller(url=cloud.url, headers={"X-API-Key": key})
+        assert caller.get("/v1/aso/content").status_code == 200
+        assert caller.post("/v1/aso/content", {}).json()["code"] == "scope_missing", "no more than the old one"
+    shown = {item["key_id"]: item for item in cloud.get(keys).json()["items"]}
+    assert shown[old["key_id"]]["replaced_by"] == new.json()["key_id"]
+    again = cloud.post(f"{keys}/{old['key_id']}/rotate", {})
+    assert (again.status_code, again.json()["code"]) == (409, "api_key_rotated")
+
+
+def test_a_tenant_is_changed_suspended_and_resumed(cloud: Stack, tenant: TenantHandle) -> None:
+    path = f"/v1/tenants/{tenant.tenant_id}"
+    read = cloud.get(path)
+    changed = cloud.operator.patch(
+        path, {"name": "Neue Firma", "tier": "enterprise"}, headers={"If-Match": read.headers["ETag"]}
+    )
+    assert (changed.status_code, changed.json()["name"], changed.json()["tier"]) == (200, "Neue Firma", "enterprise")
+    stale = cloud.operator.patch(path, {"name": "x"}, headers={"If-Match": read.headers["ETag"]})
+    assert (stale.status_code, stale.json()["code"]) == (412, "stale_etag")
+
+    suspended = cloud.post(f"{path}/suspend", {"reason": "Unpaid."})
+    assert (suspended.status_code, suspended.json()["status"]) == (200, "suspended"), suspended.text
+    assert cloud.post(f"{path}/suspend", {"reason": "Again."}).json() == suspended.json()
+    refused = tenant.client.get("/v1/aso/content")
+    assert (refused.status_code, refused.json()["code"]) == (403, "tenant_suspended")
+    assert "Unpaid" not in refused.text
+    assert tenant.tenant_id in {item["tenant_id"] for item in cloud.get("/v1/tenants?status=suspended").json()["items"]}
+
+    resumed = cloud.post(f"{path}/resume", {})
+    assert (resumed.status_code, resumed.json()["status"], resumed.json()["suspended_at"]) == (200, "active", None)
+    assert cloud.post(f"{path}/resume", {}).json() == resumed.json()
+    assert tenant.client.get("/v1/aso/content").status_code == 200
+
+
+def test_tenants_are_listed_newest_first_in_pages(cloud: Stack) -> None:
+    made = [cloud.post("/v1/tenants", {"name": f"Listed {number}"}).json()["tenant_id"] for number in range(3)]
+    found: list[str] = []
+    path = "/v1/tenants?limit=2"
+    while len(found) < 4:
+        page = cloud.get(path).json()
+        found += [item["tenant_id"] for item in page["items"]]
+        path = f"/v1/tenants?limit=2&cursor={page['next_cursor']}"
+    assert found[:3] == made[::-1]
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     [
@@ -66,6 +117,11 @@ def test_a_repeated_creation_never_shows_the_key_again(cloud: Stack, tenant: Ten
         ("POST", "/v1/tenants/{tenant_id}/api-keys"),
         ("GET", "/v1/tenants/{tenant_id}/api-keys"),
         ("DELETE", "/v1/tenants/{tenant_id}/api-keys/x"),
+        ("POST", "/v1/tenants/{tenant_id}/api-keys/x/rotate"),
+        ("GET", "/v1/tenants"),
+        ("PATCH", "/v1/tenants/{tenant_id}"),
+        ("POST", "/v1/tenants/{tenant_id}/suspend"),
+        ("POST", "/v1/tenants/{tenant_id}/resume"),
     ],
 )
 def test_tenants_may_not_manage_tenants(cloud: Stack, tenant: TenantHandle, method: str, path: str) -> None:
