@@ -10,11 +10,23 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal, get_args, get_origin
 
+from pydantic import AwareDatetime
+
 from common.model import Model, rfc3339
 
 Kind = Literal["text", "integer", "number", "flag", "day", "timestamp"]
 Value = None | bool | int | float | str
 """A cell as it is kept between reading and writing: times and days as RFC 3339 text."""
+
+
+EXACT: Mapping[Any, Kind] = {
+    bool: "flag",
+    int: "integer",
+    float: "number",
+    datetime: "timestamp",
+    AwareDatetime: "timestamp",
+    date: "day",
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,8 +67,7 @@ def kind_of(annotation: Any) -> Kind:
         return kinds.pop() if len(kinds) == 1 else "text"
     if get_origin(annotation) is typing.Annotated:
         return kind_of(get_args(annotation)[0])
-    exact: Mapping[Any, Kind] = {bool: "flag", int: "integer", float: "number", datetime: "timestamp", date: "day"}
-    return exact.get(annotation, "text")
+    return EXACT.get(annotation, "text")
 
 
 def cells_of(row: Mapping[str, Any], columns: Sequence[Column]) -> list[Value]:
