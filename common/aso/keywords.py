@@ -16,6 +16,7 @@ from typing import Any
 from common import cache
 from common.answers import Cached, Page, Record, RowResult, RowResults
 from common.aso.caches import ASO_KEYWORDS
+from common.aso.changes import KeywordChange, Watch
 from common.aso.entities import CONTENT_PIECES, KEYWORDS, RANK_OBSERVATIONS
 from common.aso.intent import guess_intent
 from common.aso.keyword_models import KeywordQuery, KeywordRow
@@ -45,12 +46,13 @@ REFOLDED = 1000
 """Observations at most from which a rank state is computed anew, the newest ones."""
 
 
-def upsert(context: Context, rows: Sequence[Any]) -> RowResults[KeywordSummary]:
+def upsert(context: Context, rows: Sequence[Any], watch: Watch | None = None) -> RowResults[KeywordSummary]:
     """Create or change keywords.
 
     Args:
         context: Circumstances of the request.
         rows: ``KeywordRow`` models, or what is to be validated as such.
+        watch: Is told what each transaction changes.
 
     Returns:
         One result a row: ``created``, ``updated``, ``unchanged``, or ``refused`` with 422 (invalid,
@@ -60,7 +62,9 @@ def upsert(context: Context, rows: Sequence[Any]) -> RowResults[KeywordSummary]:
     ids = _refuse_duplicates(context, batch)
     for indexes in in_chunks(list(batch.accepted), CHUNK):
         chunk = {index: batch.accepted[index] for index in indexes}
-        outcome = transact_anew(context, functools.partial(_upserted, rows=chunk, ids=ids), {"keyword_exists"})
+        outcome = transact_anew(
+            context, functools.partial(_upserted, rows=chunk, ids=ids, watch=watch), {"keyword_exists"}
+        )
         batch.settle(outcome.results)
         for index, refusal in outcome.refused.items():
             batch.refuse(index, 422, refusal.code, refusal.detail, refusal.field)
@@ -164,7 +168,7 @@ def _refuse_duplicates(context: Context, batch: Batch[KeywordRow, KeywordSummary
     return {index: keyword_id for keyword_id, index in first.items()}
 
 
-def _upserted(work: Work, rows: Mapping[int, KeywordRow], ids: Mapping[int, str]) -> _Chunk:
+def _upserted(work: Work, rows: Mapping[int, KeywordRow], ids: Mapping[int, str], watch: Watch | None) -> _Chunk:
     """Create or change the keywords of one transaction."""
     now = datetime.now(UTC)
     chunk = _Chunk()
@@ -181,8 +185,11 @@ def _upserted(work: Work, rows: Mapping[int, KeywordRow], ids: Mapping[int, str]
         else:
             wanted[index] = after
     refolded = _refolded(work, {index: known.get(ids[index]) for index in wanted}, wanted)
+    changes: list[KeywordChange] = []
     for index, keyword in refolded.items():
-        chunk.results[index] = _written(work, index, known.get(ids[index]), keyword, now)
+        chunk.results[index] = _written(work, index, known.get(ids[index]), keyword, now, changes)
+    if watch is not None and changes:
+        watch(work, changes, ())
     return chunk
 
 
@@ -241,16 +248,23 @@ def _refolded(
 
 
 def _written(
-    work: Work, index: int, record: Record[Keyword] | None, keyword: Keyword, now: datetime
+    work: Work,
+    index: int,
+    record: Record[Keyword] | None,
+    keyword: Keyword,
+    now: datetime,
+    changes: list[KeywordChange],
 ) -> RowResult[KeywordSummary]:
-    """Write a keyword if there is anything to write, and return the answer to its row."""
+    """Write a keyword if there is anything to write, note the change, and return the answer to its row."""
     outcome: Outcome
     if record is None:
         outcome, value = "created", work.create(KEYWORDS, keyword)
+        changes.append(KeywordChange(before=None, after=value, born=value))
     elif keyword == record.value:
         outcome, value = "unchanged", record.value
     else:
         outcome, value = "updated", work.update(KEYWORDS, record, keyword.model_copy(update={"updated_at": now}))
+        changes.append(KeywordChange(before=record.value, after=value))
     return RowResult(index=index, status=STATUS[outcome], outcome=outcome, value=_summary(value))
 
 

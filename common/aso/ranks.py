@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from common.answers import RowResult, RowResults
+from common.answers import Record, RowResult, RowResults
+from common.aso.changes import KeywordChange, ObservationChange, Watch
 from common.aso.entities import KEYWORDS, RANK_OBSERVATIONS
 from common.aso.keywords import new_keyword, observed_states
 from common.aso.models import Keyword, Provenance, RankObservation
@@ -32,13 +33,16 @@ COMPETITORS = "competitor_rankings"
 """Field of a keyword whose source and time are kept with those of its numbers."""
 
 
-def record(context: Context, rows: Sequence[Any], *, create_missing: bool = False) -> RowResults[RankObservation]:
+def record(
+    context: Context, rows: Sequence[Any], *, create_missing: bool = False, watch: Watch | None = None
+) -> RowResults[RankObservation]:
     """Record observations and bring their keywords' ranks up to date.
 
     Args:
         context: Circumstances of the request.
         rows: ``RankRow`` models, or what is to be validated as such.
         create_missing: Whether to follow keywords that are not followed yet (rows that name them by ``keyword``).
+        watch: Is told what each transaction changes.
 
     Returns:
         One result a row: ``created``, ``updated`` (a failed check that succeeded after all), ``unchanged``, or
@@ -50,7 +54,7 @@ def record(context: Context, rows: Sequence[Any], *, create_missing: bool = Fals
         chunk = {index: batch.accepted[index] for index in indexes}
         recorded = transact_anew(
             context,
-            functools.partial(_recorded, rows=chunk, create_missing=create_missing),
+            functools.partial(_recorded, rows=chunk, create_missing=create_missing, watch=watch),
             {"keyword_exists", "rank_observation_exists"},
         )
         batch.settle(recorded.results)
@@ -83,7 +87,7 @@ class _Recorded:
     refused: dict[int, tuple[int, str, str]] = field(default_factory=dict)
 
 
-def _recorded(work: Work, rows: Mapping[int, RankRow], *, create_missing: bool) -> _Recorded:
+def _recorded(work: Work, rows: Mapping[int, RankRow], *, create_missing: bool, watch: Watch | None) -> _Recorded:
     """Record the rows of one transaction."""
     now = datetime.now(UTC)
     recorded = _Recorded()
@@ -102,7 +106,22 @@ def _recorded(work: Work, rows: Mapping[int, RankRow], *, create_missing: bool) 
             recorded.refused[index] = (422, "keyword_mismatch", "keyword and keyword_id name different keywords.")
         else:
             observations[index] = observation_of(keyword, row, now)
-    accepted = _observed(work, observations, recorded)
+    accepted, changes = _observed(work, observations, recorded)
+    changed = _refolded(work, accepted, keywords, followed, now)
+    if watch is not None and (changed or changes):
+        watch(work, changed, changes)
+    return recorded
+
+
+def _refolded(
+    work: Work,
+    accepted: Sequence[RankObservation],
+    keywords: Mapping[str, Keyword],
+    followed: Mapping[str, Record[Keyword]],
+    now: datetime,
+) -> list[KeywordChange]:
+    """Bring the keywords of accepted observations up to date; return what changed."""
+    changed = []
     fresh = [keywords[name] for name in sorted({each.keyword_id for each in accepted} - followed.keys())]
     states = observed_states(work, fresh)
     for keyword_id in sorted({each.keyword_id for each in accepted}):
@@ -114,9 +133,11 @@ def _recorded(work: Work, rows: Mapping[int, RankRow], *, create_missing: bool) 
         )
         if keyword_id not in followed:
             work.create(KEYWORDS, after)
+            changed.append(KeywordChange(before=None, after=after, born=with_state(keyword, start)))
         elif after != keyword:
-            work.update(KEYWORDS, followed[keyword_id], after.model_copy(update={"updated_at": now}))
-    return recorded
+            after = work.update(KEYWORDS, followed[keyword_id], after.model_copy(update={"updated_at": now}))
+            changed.append(KeywordChange(before=keyword, after=after))
+    return changed
 
 
 def _with_competitors(keyword: Keyword, observations: Sequence[RankObservation]) -> Keyword:
@@ -133,8 +154,14 @@ def _with_competitors(keyword: Keyword, observations: Sequence[RankObservation])
     return keyword.model_copy(update=changes)
 
 
-def _observed(work: Work, observations: Mapping[int, RankObservation], recorded: _Recorded) -> list[RankObservation]:
-    """Write what is new among the observations, answer their rows, and return those that were accepted."""
+def _observed(
+    work: Work, observations: Mapping[int, RankObservation], recorded: _Recorded
+) -> tuple[list[RankObservation], list[ObservationChange]]:
+    """Write what is new among the observations and answer their rows.
+
+    Returns:
+        Those that were accepted, and what changed.
+    """
     stored = work.get_many(RANK_OBSERVATIONS, [each.observation_id for each in observations.values()])
     current = {observation_id: known.value for observation_id, known in stored.items()}
     accepted = []
@@ -150,12 +177,15 @@ def _observed(work: Work, observations: Mapping[int, RankObservation], recorded:
             current[told.observation_id] = told
         value = current[told.observation_id]
         recorded.results[index] = RowResult(index=index, status=STATUS[outcome], outcome=outcome, value=value)
+    changes = []
     for observation_id, value in current.items():
         if observation_id not in stored:
             work.create(RANK_OBSERVATIONS, value)
+            changes.append(ObservationChange(before=None, after=value))
         elif value is not stored[observation_id].value:
             work.update(RANK_OBSERVATIONS, stored[observation_id], value)
-    return accepted
+            changes.append(ObservationChange(before=stored[observation_id].value, after=value))
+    return accepted, changes
 
 
 def _outcome(known: RankObservation | None, told: RankObservation) -> Outcome | None:
