@@ -94,7 +94,7 @@ trends AS (
   SELECT
     page_key,
     SUM(direction) AS score,
-    AVG(IF(place IN (DIV(number + 1, 2), DIV(number + 2, 2)), slope, NULL)) AS slope
+    AVG(IF(2 * place BETWEEN number AND number + 2, slope, NULL)) AS slope
   FROM ordered
   GROUP BY page_key
 ),
