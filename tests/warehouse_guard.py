@@ -37,6 +37,7 @@ SILENTLY_WRONG = {
     r"\bCREATE\s+OR\s+REPLACE\s+TABLE\b": "loses the clustering",
     r"\bSEARCH\s*\(|\bVECTOR_SEARCH\b": "search functions are unknown",
     r"\b__TABLES__\b": "__TABLES__ is unknown",
+    r"\bDIV\s*\(\s*\w+\s*[-+]": "DIV(a + b, c) loses its parentheses",
 }
 """Constructs the emulator gets wrong: pattern to reason."""
 
