@@ -78,6 +78,7 @@ KEYWORDS = Entity(
         Index(fields=("tenant_id", "priority", "-created_at")),
         Index(fields=("tenant_id", "intent", "-created_at")),
         Index(fields=("tenant_id", "content_id", "-created_at")),
+        Index(fields=("tenant_id", "cluster_id", "-created_at")),
         Index(fields=("tenant_id", "-last_checked")),
         Index(fields=("tenant_id", "priority", "-last_checked")),
         Index(fields=("tenant_id", "intent", "-last_checked")),

@@ -130,7 +130,7 @@ def with_rules(keyword: Keyword) -> Keyword:
     """Return the keyword with what follows from its numbers and words: KGR, and intent and tier unless given."""
     volume, titles = keyword.search_volume, keyword.allintitle_results
     changes: dict[str, Any] = {"kgr_score": kgr_score(titles, volume), "kgr_class": kgr_class(titles, volume)}
-    if keyword.intent_source != "user":
+    if keyword.intent_source not in {"user", "model"}:
         guess = guess_intent(keyword.keyword)
         changes["intent"], changes["intent_confidence"] = guess
         changes["intent_source"] = None if guess.intent is None else "rule"

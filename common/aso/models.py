@@ -158,7 +158,9 @@ class KeywordSummary(Model):
     )
     intent: Intent | None = Field(default=None, description="Null: the rules abstain.", examples=["transactional"])
     intent_confidence: float | None = Field(default=None, ge=0, le=1, examples=[0.8])
-    intent_source: Literal["user", "rule"] | None = Field(default=None, examples=["rule"])
+    intent_source: Literal["user", "rule", "model"] | None = Field(
+        default=None, description="``model``: learnt from the keywords whose intent the tenant gave.", examples=["rule"]
+    )
     current_ranking: int | None = Field(
         default=None, ge=1, description="Newest rank, halves rounded up; null: unknown or not found.", examples=[12]
     )
@@ -176,6 +178,9 @@ class KeywordSummary(Model):
     priority: Priority = Field(examples=["tier1"])
     priority_source: Literal["user", "rule"] = Field(default="rule", examples=["rule"])
     content_id: str | None = Field(default=None, description="The piece that targets the keyword.", examples=[_ID])
+    cluster_id: str | None = Field(
+        default=None, description="The cluster of keywords that one page can answer; null: none.", examples=[None]
+    )
     locale: Locale | None = Field(
         default=None, description="Only observations of this locale count for the rank; null: any.", examples=["en-US"]
     )
