@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from common.aso.site.models import AsoSettings
-from common.entity import Entity
+from common.entity import Entity, Index
 
 ASO_SETTINGS = Entity(
     name="aso_settings",
@@ -16,6 +16,7 @@ ASO_SETTINGS = Entity(
         "updated": "aso-settings-changed",
         "deleted": "aso-settings-deleted",
     },
+    indexes=(Index(fields=("tracking.enabled", "tenant_id")),),
     unindexed=("brand_terms", "competitors", "site_hosts"),
 )
 """One document a tenant under the tenant's id, so that platform work (the plan of checks) can read it by tenant."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -17,7 +17,9 @@ Host = Annotated[str, StringConstraints(min_length=1, max_length=2048)]
 
 Hosts = Annotated[list[Host], Field(max_length=MOST_HOSTS)]
 Competitors = Annotated[list[Host], Field(max_length=MOST_COMPETITORS)]
-ProviderName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,31}$")]
+ProviderName = Literal["serpapi", "dataforseo", "serper", "google_search"]
+"""Providers of result pages that there are adapters for."""
+
 Minor = Annotated[int, Field(ge=0, le=10**12)]
 Checks = Annotated[int, Field(ge=0, le=10**7)]
 Days = Annotated[int, Field(ge=1, le=90)]
@@ -54,7 +56,13 @@ class Tracking(Model):
         examples=[["serpapi", "dataforseo"]],
     )
     plan: TierPlan = Field(default_factory=TierPlan)
-    depth: int = Field(default=100, ge=10, le=100, description="Results of a page looked at.", examples=[100])
+    depth: int = Field(
+        default=30,
+        ge=10,
+        le=100,
+        description="Organic results looked at; every ten of them are paid for, until site and competitors are found.",
+        examples=[30],
+    )
     budget: Budget = Field(default_factory=Budget)
 
 

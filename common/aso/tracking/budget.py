@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -46,8 +47,21 @@ def room(context: Context, limits: Limits, price: int, now: datetime) -> int | N
     return limits.room(ledger.day(_day(now)), ledger.month, price)
 
 
-def reserve(context: Context, name: str, checks: int, price: int, limits: Limits, now: datetime) -> int:
-    """Reserve checks before any provider is called; return how many there is room for.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Granted:
+    """What was reserved.
+
+    Attributes:
+        checks: How many checks may be made.
+        again: The reservation was there: an earlier run made it and did not settle.
+    """
+
+    checks: int
+    again: bool
+
+
+def reserve(context: Context, name: str, checks: int, price: int, limits: Limits, now: datetime) -> Granted:
+    """Reserve as many checks as there is room for, before any provider is called.
 
     Args:
         context: Whose budget.
@@ -62,10 +76,11 @@ def reserve(context: Context, name: str, checks: int, price: int, limits: Limits
     """
     day = _day(now)
 
-    def change(fields: Fields | None) -> tuple[Fields | None, int]:
+    def change(fields: Fields | None) -> tuple[Fields | None, Granted]:
         ledger = Ledger.unpacked(fields)
         after, granted = ledger.reserve(name, day, checks, price, limits)
-        return (None if after is ledger else _document(context, after, now)), granted
+        again = name in ledger.reservations
+        return (None if after is ledger else _document(context, after, now)), Granted(checks=granted, again=again)
 
     return technical.changed(context, _path(context, day), change)
 

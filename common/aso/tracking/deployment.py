@@ -16,18 +16,19 @@ from __future__ import annotations
 
 import functools
 import json
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from typing import Annotated
 
 from pydantic import Field, ValidationError, field_validator
 
-from common.aso.site.models import Checks, Currency, Minor
+from common.aso.models import Currency
+from common.aso.site.models import Checks, Minor, ProviderName
 from common.errors import ConfigurationError
 from common.model import Model
 from common.settings import Settings
 from common.web_address import FetchRefused, web_address
 
-Name = Literal["serpapi", "dataforseo", "serper", "google_search"]
-"""The providers there are adapters for."""
+Name = ProviderName
 
 BASE_URLS: dict[Name, str] = {
     "serpapi": "https://serpapi.com",
@@ -71,7 +72,7 @@ class Deployment(Model):
     spend_per_day_minor: Minor | None = None
     spend_per_month_minor: Minor | None = None
 
-    def chain(self, wanted: list[str]) -> list[ProviderTerms]:
+    def chain(self, wanted: Sequence[ProviderName]) -> list[ProviderTerms]:
         """Return the providers to ask, in order: those wanted that there are, or all if none is wanted."""
         known = {each.name: each for each in self.providers}
         if not wanted:

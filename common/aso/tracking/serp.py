@@ -33,13 +33,11 @@ Feature = Literal[
 ]
 """What a result page shows besides organic results, named alike for all providers."""
 
-COUNTRY_OF = {
-    pair[:2]: pair[2:]
-    for pair in (
-        "csCZ daDK deDE elGR enUS esES fiFI frFR heIL hiIN huHU idID itIT jaJP koKR nbNO nlNL noNO plPL ptPT "
-        "roRO ruRU svSE thTH trTR ukUA viVN "
-    ).split()
-}
+_MARKETS = (
+    "csCZ daDK deDE elGR enUS esES fiFI frFR heIL hiIN huHU idID itIT jaJP koKR nbNO nlNL noNO plPL ptPT "
+    "roRO ruRU svSE thTH trTR ukUA viVN "
+)
+COUNTRY_OF = {pair[:2]: pair[2:] for pair in _MARKETS.split()}
 """The country that is meant where a locale names only a language."""
 
 

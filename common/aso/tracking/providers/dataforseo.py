@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from common.aso.tracking.deployment import Name
 from common.aso.tracking.providers.port import ProviderError, Request, no_page, of_status, rows_of
 from common.aso.tracking.serp import Feature, SerpPage, SerpQuery, unique
 
@@ -37,22 +38,20 @@ FEATURES: Mapping[str, Feature] = {
     "video": "videos",
 }
 
-COUNTRIES = {
-    pair[:2]: int(pair[2:])
-    for pair in (
-        "AE784 AR32 AT40 AU36 BE56 BG100 BR76 CA124 CH756 CL152 CO170 CZ203 DE276 DK208 EE233 EG818 ES724 "
-        "FI246 FR250 GB826 GR300 HK344 HR191 HU348 ID360 IE372 IL376 IN356 IT380 JP392 KE404 KR410 LT440 "
-        "LU442 LV428 MX484 MY458 NG566 NL528 NO578 NZ554 PE604 PH608 PK586 PL616 PT620 RO642 RS688 RU643 "
-        "SA682 SE752 SG702 SI705 SK703 TH764 TR792 TW158 UA804 US840 VN704 ZA710 "
-    ).split()
-}
+_NUMERIC = (
+    "AE784 AR32 AT40 AU36 BE56 BG100 BR76 CA124 CH756 CL152 CO170 CZ203 DE276 DK208 EE233 EG818 ES724 "
+    "FI246 FR250 GB826 GR300 HK344 HR191 HU348 ID360 IE372 IL376 IN356 IT380 JP392 KE404 KR410 LT440 "
+    "LU442 LV428 MX484 MY458 NG566 NL528 NO578 NZ554 PE604 PH608 PK586 PL616 PT620 RO642 RS688 RU643 "
+    "SA682 SE752 SG702 SI705 SK703 TH764 TR792 TW158 UA804 US840 VN704 ZA710 "
+)
+COUNTRIES = {pair[:2]: int(pair[2:]) for pair in _NUMERIC.split()}
 """Numeric codes of ISO 3166; a location code of Google's is 2000 and that."""
 
 
 class DataForSeo:
     """The adapter."""
 
-    name = "dataforseo"
+    name: Name = "dataforseo"
     at_once = True
 
     def supports(self, query: SerpQuery) -> bool:

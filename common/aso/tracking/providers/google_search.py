@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
+from common.aso.tracking.deployment import Name
 from common.aso.tracking.providers.port import ProviderError, Request, no_page, of_status, rows_of
 from common.aso.tracking.serp import PAGE, SerpPage, SerpQuery, unique
 
@@ -22,7 +23,7 @@ BAD_KEY = frozenset({"keyInvalid", "keyExpired", "accessNotConfigured", "API_KEY
 class GoogleSearch:
     """The adapter."""
 
-    name = "google_search"
+    name: Name = "google_search"
     at_once = False
 
     def supports(self, query: SerpQuery) -> bool:

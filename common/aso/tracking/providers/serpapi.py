@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
+from common.aso.tracking.deployment import Name
 from common.aso.tracking.providers.port import Request, no_page, of_status, rows_of
 from common.aso.tracking.serp import PAGE, Feature, SerpPage, SerpQuery, unique
 
@@ -35,7 +36,7 @@ NO_RESULTS = "hasn't returned any results"
 class SerpApi:
     """The adapter."""
 
-    name = "serpapi"
+    name: Name = "serpapi"
     at_once = False
 
     def supports(self, query: SerpQuery) -> bool:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from common.aso.tracking.deployment import Name
 from common.aso.tracking.providers.port import ProviderError, Request, no_page, of_status, rows_of
 from common.aso.tracking.serp import PAGE, Feature, SerpPage, SerpQuery, unique
 
@@ -30,7 +31,7 @@ FEATURES: Mapping[str, Feature] = {
 class Serper:
     """The adapter."""
 
-    name = "serper"
+    name: Name = "serper"
     at_once = False
 
     def supports(self, query: SerpQuery) -> bool:
