@@ -140,6 +140,13 @@ def cost(session: nox.Session) -> None:
     session.run("python", "-m", "triggers.deploy.cost", *session.posargs)
 
 
+@nox.session
+def schema(session: nox.Session) -> None:
+    """Change schemas without losing data: ``-- check``, ``plan``, ``apply``, ``snapshot``, ``bump``, ``release``."""
+    _install(session)
+    session.run("python", "-m", "triggers.deploy.schema", *(session.posargs or ["check"]))
+
+
 @nox.session(name="terraform-schema")
 def terraform_schema(session: nox.Session) -> None:
     """Recover the google providers' schemas anew: after ``tests/terraform/resource_types.txt`` changed; 100 MB."""

@@ -1,7 +1,8 @@
 """Generate what Terraform needs of the declarations and cannot read from a JSON file that functions carry.
 
 ``terraform/declarations.json`` holds the collections of technical documents (``common.technical``) and the warehouse's
-tables and views (``common.warehouse.tables``); ``terraform/firestore.rules`` comes from ``triggers.rules``. They are no
+tables and views (``common.warehouse.tables``); ``terraform/firestore.rules`` comes from ``triggers.rules`` and
+``terraform/schemas.json``, the schemas by version, from ``triggers.deploy.schema``. They are no
 part of ``common/entities.json`` because every bundle contains that file: an index would redeploy every function.
 Run as ``python -m triggers.cloud [--check]``.
 """
@@ -14,16 +15,20 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from common.errors import DeclarationError
 from common.registry import entities, facts
 from common.technical import COLLECTIONS, TechnicalCollection
 from common.warehouse.fact_tables import fact_relations, fact_view_query
 from common.warehouse.tables import Relation, relations, view_query
+from triggers.deploy.schema import baseline
+from triggers.deploy.schema.declared import shapes
 from triggers.entities import declared_entities
 from triggers.rules import render as render_rules
 
 TERRAFORM = Path(__file__).parent.parent / "terraform"
 DECLARATIONS = TERRAFORM / "declarations.json"
 RULES = TERRAFORM / "firestore.rules"
+SCHEMAS = baseline.BASELINE_FILE
 
 PROJECT = "placeholder-project"
 TENANT = "placeholder_tenant"
@@ -93,16 +98,23 @@ def _view(dataset: str, name: str, query: str) -> dict[str, Any]:
 def generated() -> dict[Path, str]:
     """Return the text of every generated file."""
     declarations = {"technical": technical(COLLECTIONS), "warehouse": warehouse()}
+    schemas = baseline.renewed(baseline.load_baseline(SCHEMAS), shapes())
     return {
         DECLARATIONS: json.dumps(declarations, indent=2) + "\n",
         RULES: render_rules(declared_entities()),
+        SCHEMAS: baseline.render(schemas),
     }
 
 
 def main(arguments: list[str]) -> int:
     """Write the files, or with ``--check`` tell whether they are fresh."""
     fresh = True
-    for file, text in generated().items():
+    try:
+        files = generated()
+    except DeclarationError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    for file, text in files.items():
         if "--check" not in arguments:
             file.write_text(text, encoding="utf-8")
         elif not file.exists() or file.read_text(encoding="utf-8") != text:

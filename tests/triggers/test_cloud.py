@@ -45,6 +45,7 @@ def test_a_stale_file_is_told(
 ) -> None:
     monkeypatch.setattr(cloud, "DECLARATIONS", tmp_path / "declarations.json")
     monkeypatch.setattr(cloud, "RULES", tmp_path / "firestore.rules")
+    monkeypatch.setattr(cloud, "SCHEMAS", tmp_path / "schemas.json")
     assert cloud.main(["--check"]) == 1
     assert cloud.main([]) == 0
     assert cloud.main(["--check"]) == 0

@@ -13,7 +13,7 @@ from typing import Any
 
 from common.registry import ENTITIES_FILE
 from triggers.cron import parse_cron
-from triggers.deploy.shape import cpu_of
+from triggers.deploy.sizes import cpu_of
 from triggers.manifest import MANIFEST_FILE, Entry
 
 SECONDS = 365 / 12 * 86_400
