@@ -22,7 +22,7 @@ TOTAL = "total"
 
 SearchType = Literal["web", "image", "video", "news", "discover", "googleNews"]
 Device = Literal["desktop", "mobile", "tablet"]
-Country = Annotated[str, StringConstraints(pattern=r"^[a-z]{3}$", to_lower=True)]
+Country = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{3}$", to_lower=True)]
 """ISO 3166-1 alpha-3 in lower case; ``zzz`` where the source does not know."""
 PageAddress = Annotated[str, StringConstraints(min_length=1, max_length=2048)]
 Site = Annotated[str, StringConstraints(pattern=r"^(sc-domain:[a-z0-9.-]{1,253}|https?://[^\s]{1,2000})$")]
