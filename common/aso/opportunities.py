@@ -1,5 +1,7 @@
 """Opportunities as documents: how they are made and closed by the scan, and how people list and work on them.
 
+Completing one says when it was acted on; what came of it is measured from there (``common.aso.gain_model.outcomes``).
+
 States: ``new`` -> ``in_progress`` -> ``completed`` or ``dismissed``; ``new`` -> ``dismissed``; ``dismissed`` -> ``new``
 while it holds. ``completed`` and ``closed`` are final. Only the scan closes, and only what is ``new`` or
 ``in_progress``; a completed or dismissed one that stops holding keeps its status and is marked ``holds = false``, so
@@ -21,6 +23,7 @@ from common import cache
 from common.answers import Cached, Page, Record
 from common.aso.caches import ASO_OPPORTUNITIES
 from common.aso.entities import CONTENT_PIECES, OPPORTUNITIES
+from common.aso.gain_model import horizons
 from common.aso.models import Opportunity, OpportunityStatus, OpportunityType
 from common.aso.opportunity_models import OpportunityQuery, OpportunityUpdate
 from common.aso.periods import since_midnight
@@ -328,23 +331,26 @@ def update(context: Context, opportunity_id: str, body: OpportunityUpdate) -> Re
     Raises:
         NotFound: ``opportunity_not_found``.
         PreconditionFailed: ``stale_etag``.
-        Conflict: ``invalid_transition``.
-        Unprocessable: ``content_not_found``, ``not_dismissed``.
+        Conflict: ``invalid_transition``, ``outcome_measured``.
+        Unprocessable: ``content_not_found``, ``not_dismissed``, ``not_completed``, ``invalid_action_date``.
     """
     given = body.model_fields_set
+    now = datetime.now(UTC)
 
     def work(work: Work) -> Opportunity:
         record = work.get_for_update(OPPORTUNITIES, opportunity_id)
         changed = record.value
         if body.status is not None and body.status != changed.status:
-            changed = _moved(changed, body.status)
+            changed = _moved(changed, body.status, now)
+        if body.acted_at is not None:
+            changed = _acted(changed, body.acted_at, now)
         if "dismissed_reason" in given:
             changed = _explained(changed, body.dismissed_reason)
         if "content_id" in given and body.content_id != changed.content_id:
             _check_content(work, body.content_id)
             changed = changed.model_copy(update={"content_id": body.content_id})
         if changed != record.value:
-            changed = changed.model_copy(update={"updated_at": datetime.now(UTC)})
+            changed = changed.model_copy(update={"updated_at": now})
         return work.update(OPPORTUNITIES, record, changed)
 
     return write_record(context, work)
@@ -367,13 +373,39 @@ def _by_identity(
     return found
 
 
-def _moved(opportunity: Opportunity, status: OpportunityStatus) -> Opportunity:
+def _moved(opportunity: Opportunity, status: OpportunityStatus, now: datetime) -> Opportunity:
     if status not in TRANSITIONS[opportunity.status]:
         raise _invalid(f"an opportunity that is {opportunity.status} cannot become {status}")
     if status == "new" and not opportunity.holds:
         raise _invalid("it no longer holds; if it comes back the scan makes a new one")
     reason = opportunity.dismissed_reason if status == "dismissed" else None
-    return opportunity.model_copy(update={"status": status, "dismissed_reason": reason})
+    changes: dict[str, Any] = {"status": status, "dismissed_reason": reason}
+    if status == "in_progress":
+        changes["started_at"] = now
+    if status == "completed":
+        changes |= {"acted_at": now, "outcome_due_at": horizons.first_due(now)}
+    return opportunity.model_copy(update=changes)
+
+
+def _acted(opportunity: Opportunity, acted_at: datetime, now: datetime) -> Opportunity:
+    """Return the opportunity with the moment somebody says it was acted on."""
+    if opportunity.status != "completed":
+        raise _refused("not_completed", "only a completed opportunity was acted on")
+    if acted_at == opportunity.acted_at:
+        return opportunity
+    if opportunity.outcome_state is not None:
+        message = "an outcome was measured from the moment known before"
+        error = FieldError(pointer="/acted_at", code="outcome_measured", message=message)
+        raise Conflict("outcome_measured", message, errors=[error])
+    if not opportunity.detected_at <= acted_at <= now:
+        message = "it was acted on between its detection, which the prediction is of, and now"
+        raise _refused("invalid_action_date", message)
+    moment = acted_at.astimezone(UTC)
+    return opportunity.model_copy(update={"acted_at": moment, "outcome_due_at": horizons.first_due(moment)})
+
+
+def _refused(code: str, message: str) -> Unprocessable:
+    return Unprocessable(code, message, errors=[FieldError(pointer="/acted_at", code=code, message=message)])
 
 
 def _invalid(message: str) -> Conflict:

@@ -45,6 +45,12 @@ class OpportunityUpdate(Model):
         description="The piece that takes the opportunity up; ``null`` clears.",
         examples=["0198c5f2-7c1e-7d53-9a3b-1f6f0c2d4e5f"],
     )
+    acted_at: Timestamp | None = Field(
+        default=None,
+        description="When it was acted on: with ``completed``, or to correct that until an outcome was measured. "
+        "Without it, completing is acting now.",
+        examples=["2026-01-31T12:00:00.000000Z"],
+    )
     dismissed_reason: Reason | None = Field(
         default=None, description="Kept while the opportunity is dismissed.", examples=["Not our market."]
     )

@@ -22,8 +22,7 @@ Horizon = Literal[28, 56]
 GainBasis = Literal["clicks", "rank"]
 OutcomeReason = Literal[
     "action_date_unknown",
-    "no_prediction",
-    "no_keyword",
+    "nothing_to_observe",
     "nothing_observed_before",
     "nothing_observed_after",
 ]
