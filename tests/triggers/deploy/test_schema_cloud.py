@@ -24,13 +24,14 @@ from triggers.deploy.schema import __main__ as command
 from triggers.deploy.schema.deployed import deployed
 
 
-def step_back(client: bigquery.Client, project: str, tenant_id: str, column: str) -> None:
-    """Give a tenant the tables of keywords as they were before they had a column."""
+def step_back(client: bigquery.Client, project: str, tenant_id: str, column: str, strict: str) -> None:
+    """Give a tenant the tables of keywords as they were before they had a column, and while another was NOT NULL."""
     relations = tenant_relations(project, tenant_id)["keyword"]
     for relation in filter(None, (relations.log, relations.current)):
         client.delete_table(relation.id)
         resource: dict[str, Any] = relation.resource()
         fields = [field for field in resource["schema"]["fields"] if field["name"] != column]
+        fields = [field | ({"mode": "REQUIRED"} if field["name"] == strict else {}) for field in fields]
         client.create_table(bigquery.Table.from_api_repr(resource | {"schema": {"fields": fields}}))
 
 
@@ -50,10 +51,12 @@ def test_a_column_comes_and_is_filled(cloud: Stack, tenant: TenantHandle, capsys
     cloud.settled()
     context = context_for(Clients(cloud.settings), tenant.tenant_id)
     client = context.clients.get(bigquery_client)
-    step_back(client, cloud.settings.project, tenant.tenant_id, "search_volume")
+    step_back(client, cloud.settings.project, tenant.tenant_id, "search_volume", "difficulty_score")
 
     assert command.main(["plan", "--tenant", tenant.tenant_id]) == 0
-    assert "add keywords.search_volume as NULLABLE" in capsys.readouterr().out
+    planned = capsys.readouterr().out
+    assert "add keywords.search_volume as NULLABLE" in planned
+    assert "drop NOT NULL of keywords.difficulty_score" in planned
     assert command.main(["apply", "--tenant", tenant.tenant_id, "--backfill"]) == 0
     assert "added keywords.search_volume" in capsys.readouterr().out
     assert command.main(["plan", "--tenant", tenant.tenant_id]) == 0

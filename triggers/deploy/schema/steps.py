@@ -10,16 +10,20 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from google.cloud import bigquery
+
+from common.clients.bigquery import bigquery_client
 from common.context import Context
 from common.warehouse import backfill
 from common.warehouse.backfill import BackfillAnswer, BackfillRequest
+from common.warehouse.calls import calling
 from common.warehouse.provision import provision_tenant
 from common.warehouse.query import run
-from common.warehouse.tables import identifier
+from common.warehouse.tables import Relation, identifier
 from triggers.closure import Modules
 from triggers.deploy.schema.compare import Change
 from triggers.deploy.schema.declared import place_of, shapes
-from triggers.deploy.schema.deployed import tables_of
+from triggers.deploy.schema.deployed import PATIENCE, tables_of
 from triggers.manifest import ROOT, Entry, load_manifest
 
 WRITES = {False: "firestore:write", True: "bigquery:write"}
@@ -134,11 +138,22 @@ def perform(context: Context, tenant_id: str, changes: Sequence[Change]) -> list
     tables = tables_of(context.clients.settings.project, tenant_id)
     for change in changes:
         if change.action == "relax":
-            _, relation = tables[change.table]
-            run(own, f"ALTER TABLE {relation.sql} ALTER COLUMN {identifier(change.part)} DROP NOT NULL", {})
+            _relax(own, tables[change.table][1], change.part)
             done.append(f"dropped NOT NULL of {change.table}.{change.part}")
     made = provision_tenant(own, tenant_id)
     return [*done, *(f"made {name}" for name in made.tables), *(f"added {name}" for name in made.columns)]
+
+
+def _relax(context: Context, relation: Relation, column: str) -> None:
+    run(context, f"ALTER TABLE {relation.sql} ALTER COLUMN {identifier(column)} DROP NOT NULL", {})
+    client = context.clients.get(bigquery_client)
+    table = calling(context, lambda: client.get_table(relation.id, timeout=PATIENCE, retry=None))
+    fields = [field.to_api_repr() for field in table.schema]
+    if not any(field["name"] == column and field["mode"] == "REQUIRED" for field in fields):
+        return  # BigQuery's definition follows the statement at once; the emulator's needs telling
+    loosened = [field | ({"mode": "NULLABLE"} if field["name"] == column else {}) for field in fields]
+    table.schema = [bigquery.SchemaField.from_api_repr(field) for field in loosened]
+    calling(context, lambda: client.update_table(table, ["schema"], timeout=PATIENCE, retry=None))
 
 
 def fill(context: Context, tenant_id: str, entity: str, *, dry_run: bool) -> BackfillAnswer:
