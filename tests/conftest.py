@@ -11,6 +11,7 @@ import pytest
 
 from common.clients.registry import Clients
 from common.settings import Settings
+from tests.common.aso.search_console_api.server import SearchConsoleServer, search_console
 from tests.stack import Stack, TenantHandle, TestEmulators
 from triggers.local.cloud import LocalCloud
 
@@ -57,7 +58,14 @@ def clients(settings: Settings) -> Clients:
 
 
 @pytest.fixture(scope="session")
-def cloud(emulators: TestEmulators) -> Iterator[Stack]:
+def search_console_server() -> Iterator[SearchConsoleServer]:
+    """The Search Console API that the local cloud calls; tests give it properties of their own."""
+    with search_console() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def cloud(emulators: TestEmulators, search_console_server: SearchConsoleServer) -> Iterator[Stack]:
     """The local cloud with this repository's functions, on the emulators of the session, started once.
 
     Schedules fire by hand only (``cloud.fire``), so that no test depends on the clock.
@@ -67,6 +75,7 @@ def cloud(emulators: TestEmulators) -> Iterator[Stack]:
         environment.setenv("XYNERGY_RATE_LIMITS", "standard=1000000,expensive=1000000,ai=1000000")
         # Web sites of tests are servers on this machine.
         environment.setenv("XYNERGY_FETCH_LOOPBACK", "1")
+        environment.setenv("XYNERGY_SEARCH_CONSOLE_URL", search_console_server.url)
         local = LocalCloud(
             port=0, project="test-cloud", emulators=emulators.services, schedules=False, log_format="json"
         )

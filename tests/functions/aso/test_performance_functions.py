@@ -1,0 +1,81 @@
+"""Search performance through HTTP: what is refused and how, and the way from Search Console to an answer."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+
+import pytest
+
+from common.aso.search_console_api.api import today
+from tests.common.aso.search_console_api.server import SearchConsoleServer, Shown
+from tests.functions.aso.conftest import Api
+from tests.stack import Stack
+
+ROUTE = "/v1/aso/performance"
+
+
+@pytest.mark.parametrize(
+    ("query", "code", "pointer"),
+    [
+        ("from=2026-02-01&to=2026-01-31", "invalid_range", "query:to"),
+        ("from=2025-01-01&to=2026-05-04", "range_too_long", "query:from"),
+        ("from=2026-02-30", "validation_error", "query:from"),
+        ("to=yesterday", "validation_error", "query:to"),
+        ("by=hour", "validation_error", "query:by"),
+        ("by=query&by=page", "validation_error", "query:by"),
+        ("device=fridge", "validation_error", "query:device"),
+        ("country=germany", "validation_error", "query:country"),
+        ("search_type=maps", "validation_error", "query:search_type"),
+        ("order=luck", "validation_error", "query:order"),
+        ("limit=1001", "validation_error", "query:limit"),
+        ("limit=0", "validation_error", "query:limit"),
+        ("query=", "validation_error", "query:query"),
+        ("unheard=1", "validation_error", "query:unheard"),
+    ],
+)
+def test_a_wrong_question_is_told_as_such(api: Api, query: str, code: str, pointer: str) -> None:
+    answer = api("GET", f"{ROUTE}?{query}")
+    assert answer.status_code in {400, 422}
+    problem = answer.json
+    assert problem is not None
+    assert pointer in {error["pointer"] for error in problem["errors"]}
+    if code != "validation_error":
+        assert problem["code"] == code
+
+
+def test_from_search_console_to_an_answer(cloud: Stack, search_console_server: SearchConsoleServer) -> None:
+    """The whole way: settings, a job, its task, the warehouse, and an answer that is cached until the next rows."""
+    tenant, site = cloud.tenant(), f"sc-domain:{uuid.uuid4().hex[:10]}.example"
+    early, late = (str(today() - timedelta(days=days)) for days in (40, 3))
+    search_console_server.properties[site] = [
+        Shown(early, "shoes", "https://example.com/shoes", 3, 100, 8.0),
+        Shown(late, "shoes", "https://example.com/shoes", 5, 100, 6.0),
+        Shown(late, None, "https://example.com/rare", 1, 2, 1.0),
+    ]
+    refused = tenant.client.post("/v1/aso/search-console/sync")
+    assert (refused.status_code, refused.json()["code"]) == (422, "search_console_not_set")
+    settings = tenant.client.put("/v1/aso/settings", {"search_console_site": site}, headers={"If-Match": "*"})
+    assert settings.status_code == 200, settings.text
+    accepted = tenant.client.post("/v1/aso/search-console/sync")
+    assert accepted.status_code == 202
+    place = accepted.headers["Location"]
+    cloud.wait_for(lambda: tenant.client.get(place).json()["status"] in {"succeeded", "failed"}, what="the job ended")
+    job = tenant.client.get(place).json()
+    assert job["status"] == "succeeded", job
+    assert job["result"] | {"calls": 7, "days": 2, "rows": 7, "stopped": None, "newest_day": late} == job["result"]
+    by_query = tenant.client.get(f"{ROUTE}?by=query&from={early}&to={late}")
+    assert by_query.headers["X-Cache"] == "MISS"
+    [item] = by_query.json()["items"]
+    assert (item["key"], item["clicks"], item["impressions"], item["position"]) == ("shoes", 8, 200, 7.0)
+    assert tenant.client.get(f"{ROUTE}?by=query&from={early}&to={late}").headers["X-Cache"] == "HIT"
+    by_day = tenant.client.get(f"{ROUTE}?by=day&from={early}&to={late}").json()
+    assert [(each["key"], each["clicks"]) for each in by_day["items"]] == [(early, 3), (late, 6)]
+    assert by_day["newest_day"] == late
+
+    search_console_server.properties[site].append(Shown(late, "boots", "https://example.com/boots", 2, 10, 2.0))
+    cloud.fire("aso-search-console-sync")
+    cloud.wait_for(
+        lambda: len(tenant.client.get(f"{ROUTE}?by=query&from={early}&to={late}").json()["items"]) == 2,
+        what="aso-search-console-sync-run has stored the day again",
+    )
