@@ -126,9 +126,12 @@ def added(parts: Iterable[Counts]) -> Counts:
 
 
 def smoothed(counts: Counts, prior: Sequence[float], strength: float) -> list[float]:
-    """Return the posterior mean of each rank; each lies between the prior's and what was seen."""
+    """Return the posterior mean of each rank; each lies between the prior's and what was seen.
+
+    Written as the prior's mean and a step towards what was seen, so that nothing seen is exactly the prior.
+    """
     return [
-        (clicks + strength * mean) / (impressions + strength)
+        max(0.0, mean + (clicks - impressions * mean) / (impressions + strength))
         for clicks, impressions, mean in zip(counts.clicks, counts.impressions, prior, strict=True)
     ]
 
