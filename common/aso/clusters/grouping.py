@@ -1,9 +1,9 @@
 """Group keywords around leaders: every member is alike to the one keyword that names its group.
 
-Terms are gone through from the greatest demand down. A term that is alike to no leader so far becomes one; the others
-then join the leader they are most alike to. So nothing is chained together over intermediate keywords that have little
-in common at the ends, every group has a name people search for, and the outcome depends on the terms alone: not on
-their order, nor on chance.
+Terms are gone through from the greatest demand down. A term joins the leader so far that it is most alike to; one that
+is alike to none becomes a leader. So nothing is chained together over intermediate keywords that have little in common
+at the ends, every group has the name that most of it is searched by, and the outcome depends on the terms alone: not
+on their order, nor on chance.
 
 The work is near to linear: a term is compared only with leaders that share one of its rarest features (no pair above
 the threshold is missed by that), where very many share one with ``POSTINGS`` of them, the leading ones, and in the end
@@ -69,9 +69,8 @@ def grouped(
     """
     ordered = sorted(terms, key=lambda term: term.priority)
     work = _Grouping(ordered, thresholds or Thresholds(), tick, postings, verified)
-    leaders = work.lead()
     joined: dict[int, list[tuple[int, bool]]] = defaultdict(list)
-    for number, link in work.links(leaders):
+    for number, link in work.links():
         joined[link.leader].append((number, link.by_pages))
     return [
         Group((ordered[leader], *(ordered[number] for number, _ in members)), _method([by for _, by in members]))
@@ -100,22 +99,14 @@ class _Grouping:
         self._by_feature: dict[int, list[int]] = defaultdict(list)
         self._by_page: dict[str, list[int]] = defaultdict(list)
 
-    def lead(self) -> set[int]:
-        """Choose the leaders."""
-        leaders = set()
+    def links(self) -> Iterator[tuple[int, _Link]]:
+        """Yield every term that joins a leader, with the one it is most alike to; of equal ones the first."""
         for number in range(len(self._terms)):
-            if next(self._alike(number), None) is None:
-                leaders.add(number)
+            best = max(self._alike(number), key=lambda link: (link.strength, -link.leader), default=None)
+            if best is None:
                 self._index(number)
-            if number % TICK == 0:
-                self._tick()
-        return leaders
-
-    def links(self, leaders: set[int]) -> Iterator[tuple[int, _Link]]:
-        """Yield every term that leads nothing with the leader it is most alike to; of equal ones the first."""
-        for number in range(len(self._terms)):
-            if number not in leaders:
-                yield number, max(self._alike(number), key=lambda link: (link.strength, -link.leader))
+            else:
+                yield number, best
             if number % TICK == 0:
                 self._tick()
 
