@@ -6,7 +6,7 @@ policies and composite indexes are made for them as for entities, and reads and 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -48,6 +48,8 @@ API_KEYS = TechnicalCollection(path="system/credentials/api_keys")
 MARKS = TechnicalCollection(path="system/warehouse/marks", indexes=(Index(fields=("purpose", "wake_at")),))
 IMPORTED_FILES = TechnicalCollection(path="system/imports/files", ttl="expires_at")
 SEARCH_CONSOLE_CALLS = TechnicalCollection(path="system/search_console/calls", ttl="expires_at")
+IMPORT_CHANGES = TechnicalCollection(path="system/imports/changes", ttl="expires_at", unindexed=("changes", "undone"))
+IMPORT_REMAINS = TechnicalCollection(path="system/imports/remains", ttl="expires_at", unindexed=("remains",))
 DEAD_LETTERS = TechnicalCollection(
     path="system/dead_letters/messages",
     ttl="expires_at",
@@ -64,6 +66,7 @@ RANK_CLAIMS = TechnicalCollection(path="system/ranks/claims", ttl="expires_at")
 RANK_NOISE = TechnicalCollection(path="system/ranks/noise", ttl="expires_at", unindexed=("looks", "alerted"))
 COLLECTIONS = (
     *(IDEMPOTENCY, UNIQUENESS, TOMBSTONES, API_KEYS, MARKS, IMPORTED_FILES, DEAD_LETTERS),
+    *(IMPORT_CHANGES, IMPORT_REMAINS),
     *(RANK_PLANS, RANK_BUDGETS, RANK_CLAIMS, RANK_NOISE),
     SEARCH_CONSOLE_CALLS,
 )
@@ -74,6 +77,17 @@ def read(context: Context, path: str) -> tuple[dict[str, Any], datetime] | None:
     with translated():
         snapshot = context.clients.get(firestore_client).document(path).get(**bounded(context.deadline))
     return (snapshot.to_dict(), snapshot.update_time) if snapshot.exists else None
+
+
+def read_many(context: Context, paths: Iterable[str], transaction: Transaction) -> dict[str, dict[str, Any]]:
+    """Return the fields of those documents that exist, by path, read in a transaction."""
+    client = context.clients.get(firestore_client)
+    references = [client.document(path) for path in dict.fromkeys(paths)]
+    if not references:
+        return {}
+    with translated():
+        found = list(client.get_all(references, transaction=transaction.handle, **bounded(context.deadline)))
+    return {snapshot.reference.path: snapshot.to_dict() for snapshot in found if snapshot.exists}
 
 
 def changed(

@@ -25,7 +25,7 @@ from triggers import http
     },
 )
 def keyword_import(upload: Upload, query: ImportQuery, context: Context) -> Answer[JobView]:
-    """Upload a Search Console "Queries" export or a plain CSV of keywords, up to 32 MiB; a job imports it.
+    """Upload an export of keywords, up to 32 MiB; a job imports it. The same as `POST /v1/aso/imports`, its older name.
 
     Follow the job at `Location`. Good rows are imported even where others are wrong; those come back with row number
     and reason in `GET /v1/jobs/{job_id}/errors`. Importing the same file again changes nothing. Columns of a plain CSV

@@ -13,7 +13,9 @@ from triggers import task
     concurrency=2,
     concurrent_dispatches=5,
     needs={
+        "bigquery:write": "Records the search performance of Search Console's tables.",
         "firestore:write": "Stores keywords and ranks, and the job's progress.",
+        "redis:use": "Drops the cached answers that new search performance makes stale.",
         "storage:read": "Reads the uploaded file.",
         "storage:write": "Keeps the rows that were refused.",
         "tasks:enqueue:aso-keyword-import-run": "Goes on in a follow-up task near the end of its time.",

@@ -16,19 +16,59 @@ empty cells change nothing, columns nobody knows are ignored and listed in the j
 ``device``           desktop, mobile, tablet, all
 ``locale``           language: ``en``, ``en-US``
 ===================  ======================================================================================
+
+The names of the first three are known in German, French, Spanish, Italian, Portuguese, Dutch and Japanese, too.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from common.aso.imports.cells import CellProblem, absent, choice, day, decimal, phrase, whole
+from common.aso.imports import cells
+from common.aso.imports.dialect import PLAIN, Dialect, Match, header_of
 from common.aso.imports.reader import Row
-from common.aso.imports.table import Circumstances, Columns, ParsedRow, RowReader, columns_of
+from common.aso.imports.table import Circumstances, Kind, ParsedRow, RowReader, columns_of, folded, rank_of
+from common.aso.imports.words import DEVICES, INTENTS, PRIORITIES
 
-ALIASES: Mapping[str, Sequence[str]] = {
+TRANSLATED: Mapping[str, Mapping[str, Sequence[str]]] = {
+    "de": {
+        "keyword": ("suchbegriff", "schlüsselwort", "suchanfrage"),
+        "search_volume": ("suchvolumen",),
+        "difficulty": ("schwierigkeit",),
+    },
+    "fr": {
+        "keyword": ("mot clé", "requête"),
+        "search_volume": ("volume de recherche",),
+        "difficulty": ("difficulté",),
+    },
+    "es": {
+        "keyword": ("palabra clave", "consulta"),
+        "search_volume": ("volumen de búsqueda", "volumen"),
+        "difficulty": ("dificultad",),
+    },
+    "it": {
+        "keyword": ("parola chiave",),
+        "search_volume": ("volume di ricerca",),
+        "difficulty": ("difficoltà",),
+    },
+    "pt": {
+        "keyword": ("palavra chave",),
+        "search_volume": ("volume de pesquisa", "volume de busca"),
+        "difficulty": ("dificuldade",),
+    },
+    "nl": {
+        "keyword": ("zoekwoord", "zoekterm"),
+        "search_volume": ("zoekvolume",),
+        "difficulty": ("moeilijkheid",),
+    },
+    "ja": {
+        "keyword": ("キーワード", "クエリ"),
+        "search_volume": ("検索ボリューム", "月間検索数"),
+        "difficulty": ("難易度",),
+    },
+}
+ENGLISH: Mapping[str, Sequence[str]] = {
     "keyword": ("keyword", "keywords", "query", "search term", "keyphrase", "term"),
     "search_volume": ("search volume", "volume", "avg monthly searches", "monthly searches", "msv"),
     "difficulty": ("difficulty", "difficulty score", "keyword difficulty", "kd", "seo difficulty"),
@@ -41,86 +81,85 @@ ALIASES: Mapping[str, Sequence[str]] = {
     "device": ("device",),
     "locale": ("locale", "language"),
 }
-LONGEST_KEYWORD = 400
-LONGEST_URL = 2048
-DEEPEST = 1000
-INTENTS = {name: name for name in ("informational", "commercial", "transactional")}
-PRIORITIES = {"tier1": "tier1", "tier2": "tier2", "tier3": "tier3", "1": "tier1", "2": "tier2", "3": "tier3"}
-DEVICES = {name: name for name in ("desktop", "mobile", "tablet", "all")}
-NOT_FOUND = re.compile(r">\s*(\d{1,4})", re.ASCII)
-LOCALE = re.compile(r"([A-Za-z]{2,3})(?:[-_]([A-Za-z]{2}))?")
-UNDETERMINED_LOCALE = "und"
+ALIASES = {
+    field: [*names, *(name for table in TRANSLATED.values() for name in table.get(field, ()))]
+    for field, names in ENGLISH.items()
+}
+KINDS: Mapping[str, Kind] = {
+    "keyword": "phrase",
+    "search_volume": "volume",
+    "difficulty": "decimal",
+    "allintitle": "whole",
+    "intent": "word",
+    "priority": "word",
+    "url": "address",
+    "rank": "position",
+    "date": "day",
+    "device": "word",
+    "locale": "word",
+}
 
 
-def columns(header: Sequence[str]) -> Columns | None:
-    """Return the columns of a plain table, or None where none is the keyword.
+def match(records: Sequence[Row]) -> Match | None:
+    """Look for a header with a keyword."""
+    for row in records:
+        header = header_of(row)
+        columns = columns_of(header, ALIASES)
+        if "keyword" in columns.positions:
+            return plain_match(row, (f"the column {columns.names['keyword']!r}",))
+    return None
 
-    Raises:
-        Unprocessable: ``duplicate_columns``.
-    """
-    found = columns_of(header, ALIASES)
-    return found if "keyword" in found.positions else None
+
+def plain_match(row: Row, reasons: tuple[str, ...]) -> Match:
+    """Return the match of a header, whatever it holds."""
+    header = header_of(row)
+    return Match(
+        format="csv",
+        table="keywords",
+        title="a plain table of keywords",
+        confidence=PLAIN,
+        reasons=reasons,
+        header=row,
+        columns=columns_of(header, ALIASES),
+        language=_language(header),
+    )
 
 
-def parse(row: Row, found: Columns, width: int, circumstances: Circumstances) -> ParsedRow:
+def parse(reader: RowReader, circumstances: Circumstances) -> ParsedRow:
     """Read one row."""
-    reader = RowReader(row, found, width)
-    keyword = reader.read("keyword", lambda cell: phrase(cell, most=LONGEST_KEYWORD))
+    keyword = reader.keyword()
+    volume, is_range = reader.read("search_volume", cells.volume) or (None, False)
     metrics: dict[str, Any] = {
-        "search_volume": reader.read("search_volume", whole),
-        "difficulty_score": reader.read("difficulty", lambda cell: decimal(cell, least=0, most=100)),
-        "allintitle_results": reader.read("allintitle", whole),
-        "intent": reader.read("intent", lambda cell: choice(cell, INTENTS)),
-        "priority": reader.read("priority", lambda cell: choice(cell, PRIORITIES)),
+        "search_volume": volume,
+        "difficulty_score": reader.decimal("difficulty", least=0, most=100),
+        "allintitle_results": reader.whole("allintitle"),
+        "intent": reader.read("intent", cells.choice, known=INTENTS),
+        "priority": reader.read("priority", cells.choice, known=PRIORITIES),
     }
-    return reader.parsed(keyword, metrics, _rank(reader, circumstances))
-
-
-def _rank(reader: RowReader, circumstances: Circumstances) -> dict[str, Any] | None:
-    found = reader.read("rank", _position)
-    date = reader.read("date", lambda cell: day(cell, latest=circumstances.latest))
-    device = reader.read("device", lambda cell: choice(cell, DEVICES))
-    locale = reader.read("locale", _locale)
-    url = reader.read("url", _address)
-    if found is None:
-        return None
-    position, depth = found
-    return {
-        "state": "ranked" if depth is None else "not_found",
-        "position": position,
-        "depth": depth,
-        "date": date or circumstances.as_of.isoformat(),
-        "device": device or "all",
-        "locale": locale or UNDETERMINED_LOCALE,
-        "url": url if depth is None else None,
-        "impressions": None,
-        "clicks": None,
+    found = reader.position("rank")
+    date = reader.day("date", circumstances.latest)
+    more = {
+        "device": reader.read("device", cells.choice, known=DEVICES),
+        "locale": reader.read("locale", cells.locale),
+        "url": reader.address("url"),
     }
+    rank = rank_of(found, date or circumstances.as_of.isoformat(), **more)
+    return reader.parsed(keyword, metrics, (rank,), totals=(volume,), source="range" if is_range else "")
 
 
-def _position(cell: str) -> tuple[float | None, int | None] | None:
-    """Return position and depth: ``7`` is found at 7, ``>100`` is not found down to 100."""
-    if absent(cell):
-        return None
-    deeper = NOT_FOUND.fullmatch(cell.strip())
-    if deeper is not None:
-        return None, whole(deeper[1], least=1, most=DEEPEST)
-    return decimal(cell, least=1, most=DEEPEST), None
+def _language(header: Sequence[str]) -> str | None:
+    names = set(map(folded, header))
+    for language, table in TRANSLATED.items():
+        if names.intersection(name for known in table.values() for name in known):
+            return language
+    return None
 
 
-def _locale(cell: str) -> str | None:
-    if absent(cell):
-        return None
-    match = LOCALE.fullmatch(cell.strip())
-    if match is None:
-        raise CellProblem("unknown_value", f"{cell.strip()!r} is not a locale like en or en-US")
-    return match[1].lower() + (f"-{match[2].upper()}" if match[2] else "")
-
-
-def _address(cell: str) -> str | None:
-    if absent(cell):
-        return None
-    text = cell.strip()
-    if len(text) > LONGEST_URL or any(character.isspace() for character in text):
-        raise CellProblem("invalid_url", "the address holds spaces or is too long")
-    return text
+DIALECT = Dialect(
+    format="csv",
+    title="a plain table",
+    kinds=KINDS,
+    match=match,
+    parse=parse,
+    needs="a column named keyword",
+)

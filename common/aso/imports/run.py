@@ -8,26 +8,31 @@ as unchanged.
 from __future__ import annotations
 
 import io
-import itertools
 from collections.abc import Iterator, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import IO, Any
 
 from common import objects
-from common.aso.imports import plain_csv, search_console
-from common.aso.imports.apply import Applied, Repetitions, Source, apply
-from common.aso.imports.reader import HEAD_BYTES, Layout, layout_of, rows_of
-from common.aso.imports.start import recognised
-from common.aso.imports.table import Circumstances, Columns, ParsedRow
-from common.errors import Unprocessable
-from common.jobs.run import JobRun
+from common.aso.imports.apply import Applied, Source, apply
+from common.aso.imports.entities import IMPORTS
+from common.aso.imports.journal import watching
+from common.aso.imports.models import ImportCounts, ImportStatus
+from common.aso.imports.plan import RETURNED, Plan
+from common.aso.imports.rows import parsed_rows
+from common.aso.imports.start import circumstances_of, day_of
+from common.aso.imports.table import ParsedRow
+from common.context import Context
+from common.errors import PoisonEvent, Refusal, Unprocessable
+from common.jobs.entities import JOBS
+from common.jobs.run import JobEnded, JobRun
+from common.store import Repository, Work, transact
 
 CHUNK = 200
-"""Rows between two checkpoints: two transactions of keywords and two of ranks."""
+"""Keywords, or ranks, between two checkpoints: two transactions of keywords and two of ranks."""
+FACTS_AT_ONCE = 10_000
+"""Rows of search performance between two checkpoints: one load job."""
 
-COUNTED = ("created", "updated", "unchanged", "refused")
-PARSERS = {"search_console": search_console.parse, "csv": plain_csv.parse}
-ERROR_COLUMNS = ("row_number", "errors")
+COUNTED = ("created", "updated", "unchanged", "recorded", "refused")
 
 
 def run(job: JobRun) -> Mapping[str, Any]:
@@ -36,64 +41,86 @@ def run(job: JobRun) -> Mapping[str, Any]:
     Raises:
         Unprocessable: ``source_missing``: the stored file is gone.
     """
-    head, source = _opened(job), _opened(job)
-    layout = layout_of(head.read(HEAD_BYTES))
-    found, columns = recognised(layout, job.parameters["format"])
-    origin = _source(job, found)
+    try:
+        result = _imported(job)
+    except (Refusal, PoisonEvent):
+        _note(job, "incomplete", None)
+        raise
+    except JobEnded:
+        if Repository(JOBS, job.context).get(str(job.job.job_id)).value.status == "cancelled":
+            _note(job, "incomplete", None)
+        raise
+    _note(job, "applied", {name: result[name] for name in ("rows", *COUNTED)})
+    return result
+
+
+def _imported(job: JobRun) -> dict[str, Any]:
+    plan = Plan.model_validate(job.parameters["plan"])
+    names = plan.reading().columns.names
+    origin = _source(job, plan)
     checkpoint = job.checkpoint or {"row": 0, "part": 0, "done": 0, "counts": dict.fromkeys(COUNTED, 0)}
     counts: dict[str, int] = dict(checkpoint["counts"])
     done, part = int(checkpoint["done"]), int(checkpoint["part"])
-    rows = (row for row in _parsed(job, source, layout, columns, found) if row.number > checkpoint["row"])
-    while chunk := list(itertools.islice(rows, CHUNK)):
-        applied = apply(job.context, chunk, columns, origin)
-        _keep_refused(job, part, layout, applied)
+    for chunk in _chunks(row for row in _parsed(job, plan) if row.number > checkpoint["row"]):
+        applied = apply(job.context, chunk, names, origin)
+        _keep_refused(job, part, plan, applied)
         for name, number in applied.outcomes.items():
             counts[name] += number
         counts["refused"] += len(applied.refused)
         done, part = done + len(chunk), part + 1
         job.progress(done, checkpoint={"row": chunk[-1].number, "part": part, "done": done, "counts": dict(counts)})
     job.progress(done, total=done)
-    return {**counts, "rows": done, **_assumed(job, found, columns, origin)}
+    return {**counts, "rows": done, **_assumed(job, plan, origin)}
 
 
-def _parsed(job: JobRun, source: IO[bytes], layout: Layout, columns: Columns, found: str) -> Iterator[ParsedRow]:
-    first, last = job.parameters["from"], job.parameters["to"]
-    circumstances = Circumstances(
-        as_of=_source(job, found).as_of.date(),
-        days=None if first is None else (date.fromisoformat(last) - date.fromisoformat(first)).days + 1,
-        latest=job.job.created_at.astimezone(UTC).date(),
-    )
-    repetitions = Repetitions()
-    for row in rows_of(source, layout):
-        yield repetitions.judged(PARSERS[found](row, columns, len(layout.header), circumstances))
+def _parsed(job: JobRun, plan: Plan) -> Iterator[ParsedRow]:
+    latest = job.job.created_at.astimezone(UTC).date()
+    as_of = datetime.fromisoformat(job.parameters["as_of"])
+    circumstances = circumstances_of(as_of, job.parameters["from"], job.parameters["to"], latest)
+    return parsed_rows(_opened(job), plan, circumstances)
 
 
-def _source(job: JobRun, found: str) -> Source:
+def _chunks(rows: Iterator[ParsedRow]) -> Iterator[list[ParsedRow]]:
+    """Yield rows in chunks of about equal cost: a row of many ranks counts as many, one of performance alone little."""
+    chunk: list[ParsedRow] = []
+    weight = 0.0
+    for row in rows:
+        chunk.append(row)
+        alone = bool(row.facts) and not row.metrics
+        weight += CHUNK / FACTS_AT_ONCE if alone else max(1, len(row.ranks))
+        if weight >= CHUNK:
+            yield chunk
+            chunk, weight = [], 0.0
+    if chunk:
+        yield chunk
+
+
+def _source(job: JobRun, plan: Plan) -> Source:
     """Return where the rows come from.
 
     An observation is a fact about a moment and cannot be told otherwise. Exports of one period can: Search Console
     goes on counting for days. So each such file is a source of its own.
     """
-    last = job.parameters["to"]
-    if last is None:
-        as_of = datetime.fromisoformat(job.parameters["first_seen"])
-    else:
-        as_of = datetime.combine(date.fromisoformat(last), datetime.min.time(), UTC)
-    several = found == "search_console" and last is not None
+    as_of = datetime.fromisoformat(job.parameters["as_of"])
+    name = plan.format if plan.format in {"search_console", "csv"} else f"{plan.format}.{plan.table}"
+    several = plan.format == "search_console" and job.parameters["to"] is not None
+    import_id = str(job.job.job_id)
     return Source(
-        name=found,
-        rank_name=f"{found}.{job.parameters['digest'][:12]}" if several else found,
+        import_id=import_id,
+        name=plan.format,
+        rank_name=f"{name}.{job.parameters['digest'][:12]}" if several else name,
         as_of=as_of,
-        day=as_of.date().isoformat(),
+        day=day_of(as_of),
+        watch=watching(import_id),
     )
 
 
-def _keep_refused(job: JobRun, part: int, layout: Layout, applied: Applied) -> None:
+def _keep_refused(job: JobRun, part: int, plan: Plan, applied: Applied) -> None:
     """Keep refused rows with their original cells, to be corrected and uploaded again."""
     if not applied.refused:
         return
-    width = len(layout.header)
-    header = [" ".join(name.split()) for name in layout.header]
+    header = plan.header[: len(plan.header) - (len(RETURNED) if plan.returned else 0)]
+    width = len(header)
     lines = [
         [
             *(row.cells + ("",) * width)[:width],
@@ -105,20 +132,39 @@ def _keep_refused(job: JobRun, part: int, layout: Layout, applied: Applied) -> N
         ]
         for row, problems in applied.refused
     ]
-    job.write_errors(part, [*header, *ERROR_COLUMNS], lines)
+    job.write_errors(part, [*(" ".join(name.split()) for name in header), *RETURNED], lines)
 
 
-def _assumed(job: JobRun, found: str, columns: Columns, origin: Source) -> dict[str, Any]:
-    told = job.parameters["to"] is not None
+def _assumed(job: JobRun, plan: Plan, origin: Source) -> dict[str, Any]:
     result: dict[str, Any] = {
-        "format": found,
-        "ignored_columns": list(columns.ignored),
+        "import_id": origin.import_id,
+        "format": plan.format,
+        "table": plan.table,
+        "encoding": plan.encoding,
+        "ignored_columns": plan.ignored,
         "as_of": origin.day,
-        "as_of_basis": "given" if told else "first_upload",
+        "as_of_basis": job.parameters["as_of_basis"],
+        "warnings": [warned.model_dump() for warned in plan.warnings],
     }
-    if found == "search_console":
-        result["period"] = "known" if job.parameters["from"] is not None else "unknown"
+    if plan.format == "search_console":
+        result["period"] = "known" if job.parameters["from"] is not None or "date" in plan.columns else "unknown"
     return result
+
+
+def _note(job: JobRun, status: ImportStatus, counts: Mapping[str, int] | None) -> None:
+    """Note on the import how it ended, unless somebody has begun to undo it."""
+
+    def work(work: Work) -> None:
+        record = work.find(IMPORTS, str(job.job.job_id))
+        if record is None or record.value.status != "applying":
+            return
+        now = datetime.now(UTC)
+        changes: dict[str, Any] = {"status": status, "updated_at": now}
+        if counts is not None:
+            changes |= {"counts": ImportCounts(**counts), "applied_at": now}
+        work.update(IMPORTS, record, record.value.model_copy(update=changes))
+
+    transact(job.context, work, answers=False)
 
 
 def _opened(job: JobRun) -> IO[bytes]:
@@ -127,11 +173,16 @@ def _opened(job: JobRun) -> IO[bytes]:
     Raises:
         Unprocessable: ``source_missing``.
     """
-    bucket = job.context.clients.settings.content_bucket
-    chunks = objects.stream(job.context, bucket, job.parameters["path"])
-    if chunks is None:
+    found = stored(job.context, job.parameters["path"])
+    if found is None:
         raise Unprocessable("source_missing", "the uploaded file is gone; upload it again")
-    return io.BufferedReader(_Chunks(chunks), buffer_size=HEAD_BYTES)
+    return found
+
+
+def stored(context: Context, path: str) -> IO[bytes] | None:
+    """Open a stored file for reading from its beginning; None where there is none."""
+    chunks = objects.stream(context, context.clients.settings.content_bucket, path)
+    return None if chunks is None else io.BufferedReader(_Chunks(chunks), buffer_size=262_144)
 
 
 class _Chunks(io.RawIOBase):

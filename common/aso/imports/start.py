@@ -1,32 +1,32 @@
-"""Take an uploaded file of keywords: refuse what is no such file, store it, and begin the job that imports it."""
+"""Take an uploaded file: refuse what cannot be imported, store it, and begin the job that imports it."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+import json
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from common import objects
 from common.answers import Answer
-from common.aso.imports import plain_csv, search_console
-from common.aso.imports.models import ImportQuery
-from common.aso.imports.reader import HEAD_BYTES, Layout, check_encoding, layout_of
-from common.aso.imports.table import Columns, Format
+from common.aso.imports.entities import IMPORTS
+from common.aso.imports.models import Import, ImportQuery, MappedColumn
+from common.aso.imports.plan import Plan, plan_of
+from common.aso.imports.reader import EncodingName
+from common.aso.imports.table import Circumstances
 from common.context import Context
 from common.errors import FieldError, Unprocessable
 from common.identifiers import digest, uuid7
 from common.jobs.models import JobView
 from common.jobs.service import start_job
 from common.model import rfc3339
-from common.store import transact
+from common.store import Work, transact
 from common.technical import IMPORTED_FILES, changed
 from common.uploaded_form import file_of
 from common.uploads import Upload
 
 RUN_FUNCTION = "aso-keyword-import-run"
 LONGEST_PERIOD = timedelta(days=500)
-SLICE = 1_048_576
 REMEMBERED = timedelta(days=730)
 """How long the first upload of a file is remembered."""
 
@@ -42,57 +42,44 @@ def start(context: Context, upload: Upload, query: ImportQuery) -> Answer[JobVie
     Raises:
         BadRequest: ``malformed_form``.
         UnsupportedMediaType: ``unsupported_file_type``: no text table.
-        Unprocessable: ``empty_file``, ``unsupported_encoding``, ``missing_header``, ``duplicate_columns``,
-            ``unknown_format``, ``invalid_range``.
+        Unprocessable: ``invalid_range``, ``period_required``, or what ``plan_of`` raises.
     """
     check_range(query, datetime.now(UTC).date())
     upload = file_of(upload)
-    layout = layout_of(upload.content[:HEAD_BYTES])
-    check_encoding(_slices(upload.content), layout.encoding)
-    if len(upload.content) <= HEAD_BYTES and _only_header(upload.content, layout):
-        raise Unprocessable("empty_file", "the file has column names and no row")
-    found, _ = recognised(layout, query.format)
+    plan = plan_of(upload.content, query.format, mapping_of(query), encoding_of(query))
+    check_days(plan, query)
     job_id = uuid7()
     path = f"imports/{job_id}/source.csv"
     content_digest = hashlib.sha256(upload.content).hexdigest()
     first_seen = _first_seen(context, content_digest, query)
     objects.write(context, context.clients.settings.content_bucket, path, upload.content, "text/csv")
+    as_of, basis = as_of_of(plan, query, first_seen)
     parameters: dict[str, Any] = {
         "path": path,
-        "format": found,
-        "filename": upload.filename,
+        "plan": plan.model_dump(mode="json"),
         "digest": content_digest,
         "from": query.from_,
         "to": query.to,
-        "first_seen": rfc3339(first_seen),
+        "as_of": rfc3339(as_of),
+        "as_of_basis": basis,
     }
+    kept = _import(context, str(job_id), plan, query)
+    kept = kept.model_copy(update={"digest": content_digest, "filename": upload.filename, "as_of": day_of(as_of)})
 
-    def work(work: Any) -> Answer[JobView]:
+    def work(work: Work) -> Answer[JobView]:
         job = start_job(
-            work, type="keyword_import", function=RUN_FUNCTION, parameters=parameters, unit="rows", job_id=job_id
+            work,
+            type="keyword_import",
+            function=RUN_FUNCTION,
+            parameters=parameters,
+            unit="rows",
+            total=plan.rows,
+            job_id=job_id,
         )
+        work.create(IMPORTS, kept)
         return Answer(content=job.view(), status=202, headers={"Location": f"/v1/jobs/{job_id}"})
 
     return transact(context, work)
-
-
-def recognised(layout: Layout, wanted: str) -> tuple[Format, Columns]:
-    """Return the format of a file and where its columns are.
-
-    Raises:
-        Unprocessable: ``unknown_format``: no format fits, or not the one asked for; ``duplicate_columns``.
-    """
-    if wanted != "csv":
-        columns = search_console.columns(layout.header)
-        if columns is not None:
-            return "search_console", columns
-    if wanted != "search_console":
-        columns = plain_csv.columns(layout.header)
-        if columns is not None:
-            return "csv", columns
-    needed = "a query, impressions and a position" if wanted == "search_console" else "a column named keyword"
-    detail = f"the header needs {needed}; it is {', '.join(map(repr, layout.header[:20]))}"
-    raise Unprocessable("unknown_format", detail, details={"columns": list(layout.header[:50])})
 
 
 def check_range(query: ImportQuery, today: date) -> None:
@@ -111,9 +98,112 @@ def check_range(query: ImportQuery, today: date) -> None:
         raise _invalid_range("from", f"from is after to, or more than {LONGEST_PERIOD.days} days before it")
 
 
+def check_days(plan: Plan, query: ImportQuery) -> None:
+    """Refuse search performance of which nobody says when it was.
+
+    Raises:
+        Unprocessable: ``period_required``.
+    """
+    if plan.format != "search_console" or plan.table == "queries" or "date" in plan.columns or query.from_ is not None:
+        return
+    message = f"a table of {plan.table.replace('_', ' ')} does not say which days it covers; give from and to"
+    error = FieldError(pointer="query:from", code="period_required", message=message)
+    raise Unprocessable("period_required", message, errors=[error])
+
+
+def mapping_of(query: ImportQuery) -> dict[str, str | None]:
+    """Return the mapping of a query.
+
+    Raises:
+        Unprocessable: ``invalid_mapping``.
+    """
+    if query.mapping is None:
+        return {}
+    try:
+        mapping = json.loads(query.mapping)
+    except (ValueError, RecursionError) as error:
+        raise _invalid_mapping("mapping is not JSON") from error
+    if not isinstance(mapping, dict) or not all(isinstance(field, str | None) for field in mapping.values()):
+        raise _invalid_mapping("mapping is a JSON object of column name to the name of a field, or to null")
+    return mapping
+
+
+def encoding_of(query: ImportQuery) -> EncodingName | None:
+    """Return the encoding that the caller named, or None."""
+    return None if query.encoding == "auto" else query.encoding
+
+
+def as_of_of(plan: Plan, query: ImportQuery, first_seen: datetime) -> tuple[datetime, str]:
+    """Return the moment that rows without a day of their own are of, and what that rests on."""
+    told = plan.told.get("to")
+    if query.to is not None:
+        return _midnight(query.to), "given"
+    if isinstance(told, str) and _midnight(told) <= first_seen:
+        return _midnight(told), "file"
+    return first_seen, "first_upload"
+
+
+def circumstances_of(as_of: datetime, query_from: str | None, query_to: str | None, latest: date) -> Circumstances:
+    """Return what a file does not say about itself."""
+    first = None if query_from is None else date.fromisoformat(query_from)
+    last = None if query_to is None else date.fromisoformat(query_to)
+    days = None if first is None or last is None else (last - first).days + 1
+    return Circumstances(as_of=as_of.astimezone(UTC).date(), days=days, latest=latest, first=first)
+
+
+def day_of(moment: datetime) -> str:
+    """Return the UTC day of a moment."""
+    return moment.astimezone(UTC).date().isoformat()
+
+
+def mapped(plan: Plan) -> list[MappedColumn]:
+    """Return the columns that are taken."""
+    return [
+        MappedColumn(
+            column=plan.header[index],
+            index=index,
+            field=name,
+            basis=plan.bases.get(name),
+            decimal=plan.marks.get(name),
+            evidence=plan.evidence.get(name),
+        )
+        for name, index in sorted(plan.columns.items(), key=lambda each: each[1])
+    ]
+
+
+def _import(context: Context, import_id: str, plan: Plan, query: ImportQuery) -> Import:
+    now = datetime.now(UTC)
+    return Import(
+        import_id=import_id,
+        tenant_id=context.tenant_id,
+        status="applying",
+        format=plan.format,
+        table=plan.table,
+        digest="",
+        encoding=plan.encoding,
+        mapping=mapped(plan),
+        from_date=query.from_ or plan.told.get("from"),
+        to_date=query.to or plan.told.get("to"),
+        as_of=now.date().isoformat(),
+        warnings=plan.warnings,
+        created_at=now,
+        created_by=context.principal.id,
+        updated_at=now,
+    )
+
+
+def _midnight(day: str) -> datetime:
+    return datetime.combine(date.fromisoformat(day), datetime.min.time(), UTC)
+
+
 def _invalid_range(name: str, message: str) -> Unprocessable:
     error = FieldError(pointer=f"query:{name}", code="invalid_range", message=message)
     return Unprocessable("invalid_range", message, errors=[error])
+
+
+def _invalid_mapping(message: str) -> Unprocessable:
+    error = FieldError(pointer="query:mapping", code="invalid_mapping", message=message)
+    return Unprocessable("invalid_mapping", message, errors=[error])
 
 
 def _first_seen(context: Context, content_digest: str, query: ImportQuery) -> datetime:
@@ -127,13 +217,3 @@ def _first_seen(context: Context, content_digest: str, query: ImportQuery) -> da
         return {"tenant_id": context.tenant_id, "first_seen": now, "expires_at": now + REMEMBERED}, now
 
     return changed(context, f"{IMPORTED_FILES.path}/{key}", change)
-
-
-def _slices(content: bytes) -> Iterator[bytes]:
-    for start_at in range(0, len(content), SLICE):
-        yield content[start_at : start_at + SLICE]
-
-
-def _only_header(content: bytes, layout: Layout) -> bool:
-    lines = content.decode(layout.encoding).splitlines()
-    return not any(line.strip() for line in lines[layout.header_row :])

@@ -2,44 +2,24 @@
 
 from __future__ import annotations
 
-import io
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.aso.imports import plain_csv, search_console
+from common.aso.imports import plain_csv
 from common.aso.imports.cells import CellProblem, decimal, share, whole
-from common.aso.imports.reader import check_encoding, layout_of, rows_of
-from common.aso.imports.table import Circumstances, ParsedRow, columns_of
+from common.aso.imports.table import Circumstances, columns_of
 from common.errors import Refusal, Unprocessable
+from tests.common.aso.imports.files import TODAY, codes, parsed, planned
 
 SAMPLES = Path(__file__).parents[4] / "triggers" / "demo" / "data"
-TODAY = date(2026, 5, 17)
-UNKNOWN_PERIOD = Circumstances(as_of=TODAY, days=None, latest=TODAY)
-
-
-def parsed(
-    module: Any, content: bytes, circumstances: Circumstances = UNKNOWN_PERIOD, width: int | None = None
-) -> list[ParsedRow]:
-    layout = layout_of(content)
-    columns = module.columns(layout.header)
-    assert columns is not None
-    return [
-        module.parse(row, columns, width or len(layout.header), circumstances)
-        for row in rows_of(io.BytesIO(content), layout)
-    ]
-
-
-def codes(row: ParsedRow) -> list[tuple[str, str]]:
-    return [(problem.column, problem.code) for problem in row.problems]
 
 
 def test_the_sample_export_is_read_as_it_stands() -> None:
-    rows = parsed(search_console, (SAMPLES / "search-console-queries.csv").read_bytes())
+    rows = parsed((SAMPLES / "search-console-queries.csv").read_bytes())
     assert len(rows) == 40
     assert all(not row.problems for row in rows)
     by_keyword = {row.keyword: row for row in rows}
@@ -52,27 +32,24 @@ def test_the_sample_export_is_read_as_it_stands() -> None:
     assert "https://www.velo-workshop.example/guides/wheel-truing" in by_keyword
     row = by_keyword["साइकिल मरम्मत"]
     assert row.metrics == {"observed_impressions": 960, "observed_clicks": 41, "observed_until": "2026-05-17"}
-    assert row.rank is not None
-    assert (row.rank["position"], row.rank["date"], row.rank["device"]) == (10.07, "2026-05-17", "all")
+    assert len(row.ranks) == 1
+    assert (row.ranks[0]["position"], row.ranks[0]["date"], row.ranks[0]["device"]) == (10.07, "2026-05-17", "all")
 
 
 def test_the_sample_of_metrics_is_read_as_it_stands() -> None:
-    rows = parsed(plain_csv, (SAMPLES / "keyword-metrics.csv").read_bytes())
+    rows = parsed((SAMPLES / "keyword-metrics.csv").read_bytes())
     assert len(rows) == 20
     assert all(not row.problems for row in rows)
-    ranks = {row.keyword: row.rank for row in rows}
-    missing = ranks["tubeless conversion cost"]
-    assert missing is not None
+    [missing] = {row.keyword: row.ranks for row in rows}["tubeless conversion cost"]
     assert (missing["state"], missing["position"], missing["depth"]) == ("not_found", None, 100)
 
 
 def test_a_known_period_is_kept_with_the_numbers() -> None:
     period = Circumstances(as_of=date(2026, 4, 30), days=28, latest=TODAY)
-    row = parsed(search_console, b"Query,Clicks,Impressions,CTR,Position\na,1,10,10%,3\n", period)[0]
+    row = parsed(b"Query,Clicks,Impressions,CTR,Position\na,1,10,10%,3\n", period)[0]
     assert row.metrics["observed_days"] == 28
     assert row.metrics["observed_until"] == "2026-04-30"
-    assert row.rank is not None
-    assert row.rank["date"] == "2026-04-30"
+    assert [rank["date"] for rank in row.ranks] == ["2026-04-30"]
 
 
 @pytest.mark.parametrize(
@@ -85,26 +62,42 @@ def test_a_known_period_is_kept_with_the_numbers() -> None:
     ],
 )
 def test_headers_of_search_console_in_its_variants(header: str) -> None:
-    assert search_console.columns(layout_of(f"{header}\n".encode()).header) is not None
+    delimiter = ";" if ";" in header else ","
+    cells = delimiter.join(["5"] * (header.count(delimiter) + 1))
+    assert planned(f"{header}\n{cells}\n".encode()).table == "queries"
 
 
 def test_a_plain_table_is_no_search_console_export() -> None:
-    assert search_console.columns(("Keyword", "Volume", "Position")) is None
-    assert plain_csv.columns(("Volume", "Position")) is None
+    assert planned(b"Keyword,Volume,Position\na,1,2\n").format == "csv"
+    with pytest.raises(Unprocessable) as refusal:
+        planned(b"Volume,Position\n1,2\n")
+    assert refusal.value.code == "unknown_format"
 
 
 def test_columns_come_in_any_order_under_any_of_their_names_and_unknown_ones_are_named() -> None:
     header = ("KD", "Search-Term", "Notes", "MSV", "current_position", "Tier")
     columns = columns_of(header, plain_csv.ALIASES)
     assert columns.positions == {"difficulty": 0, "keyword": 1, "search_volume": 3, "rank": 4, "priority": 5}
-    assert columns.ignored == ("Notes",)
+    assert planned(f"{','.join(header)}\n1,a,,2,3,tier1\n".encode()).ignored == ["Notes"]
 
 
-@pytest.mark.parametrize("header", [("keyword", "Keyword"), ("keyword", "volume", "MSV"), ("keyword", "x", "x")])
-def test_two_columns_that_say_the_same_are_refused(header: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("header", ["keyword,Keyword", "keyword,volume,MSV", "keyword,kd,kd"])
+def test_two_columns_of_one_field_are_refused_until_a_mapping_names_one(header: str) -> None:
+    content = f"{header}\na,5,6\n".encode()
     with pytest.raises(Unprocessable) as refusal:
-        columns_of(header, plain_csv.ALIASES)
+        planned(content)
     assert refusal.value.code == "duplicate_columns"
+
+
+def test_a_mapping_says_which_of_two_columns_counts() -> None:
+    content = b"keyword,volume,MSV\na,5,6\n"
+    assert parsed(content, mapping={"MSV": "search_volume"})[0].metrics == {"search_volume": 6}
+    assert parsed(content, mapping={"MSV": None})[0].metrics == {"search_volume": 5}
+
+
+def test_ignored_columns_may_have_one_name() -> None:
+    plan = planned(b"keyword,x,x\na,5,6\n")
+    assert [warned.code for warned in plan.warnings] == ["repeated_column_name"]
 
 
 def test_every_wrong_cell_is_told_with_row_column_and_reason() -> None:
@@ -116,11 +109,10 @@ def test_every_wrong_cell_is_told_with_row_column_and_reason() -> None:
         b"too,many,cells,1,2,3,4,5,6\n"
         b"short,7\n"
     )
-    rows = parsed(plain_csv, content)
+    rows = parsed(content)
     assert [row.number for row in rows] == [2, 3, 4, 5, 6]
     assert rows[0].problems == ()
-    assert rows[0].rank is not None
-    assert (rows[0].rank["locale"], rows[0].rank["device"]) == ("en-US", "mobile")
+    assert [(rank["locale"], rank["device"]) for rank in rows[0].ranks] == [("en-US", "mobile")]
     assert codes(rows[1]) == [
         ("Keyword", "missing_value"),
         ("Volume", "invalid_number"),
@@ -133,13 +125,13 @@ def test_every_wrong_cell_is_told_with_row_column_and_reason() -> None:
     ]
     assert codes(rows[2]) == [("Date", "date_in_future")]
     assert ("", "too_many_cells") in codes(rows[3])
-    assert (rows[4].problems, rows[4].metrics, rows[4].rank) == ((), {"search_volume": 7}, None)
+    assert (rows[4].problems, rows[4].metrics, rows[4].ranks) == ((), {"search_volume": 7}, ())
 
 
 def test_an_unbalanced_quote_is_told_where_it_begins() -> None:
-    rows = parsed(plain_csv, b'Keyword,Volume\na,1\n"b,2\nc,3\n')
+    rows = parsed(b'Keyword,Volume\na,1\n"b,2\nc,3\n')
     assert [(row.number, bool(row.problems)) for row in rows] == [(2, False), (3, True)]
-    assert codes(rows[1]) == [("Keyword", "line_break")]
+    assert codes(rows[1]) == [("", "truncated_row"), ("Keyword", "line_break")]
 
 
 @pytest.mark.parametrize(
@@ -168,15 +160,8 @@ def test_a_grouped_number_is_the_number(number: int) -> None:
 @given(content=st.binary(max_size=300))
 def test_any_bytes_are_read_or_refused(content: bytes) -> None:
     """Whatever is sent, it is an answer of ours: a refusal of the file, or rows with problems."""
-    file = b"Keyword,Volume,Rank\n" + content
     try:
-        layout = layout_of(file)
-        check_encoding(iter([file]), layout.encoding)
+        rows = parsed(b"Keyword,Volume,Rank\n" + content)
     except Refusal:
         return
-    rows = list(rows_of(io.BytesIO(file), layout))
-    columns = plain_csv.columns(layout.header)
-    if columns is not None:
-        for row in rows:
-            result = plain_csv.parse(row, columns, len(layout.header), UNKNOWN_PERIOD)
-            assert result.problems or result.keyword
+    assert all(row.problems or row.keyword for row in rows)

@@ -6,15 +6,19 @@ import io
 
 import pytest
 
-from common.aso.imports.reader import check_encoding, layout_of, rows_of
+from common.aso.imports.reader import rows_of, text_of
+from common.aso.imports.recognise import looked_at
 from common.errors import Refusal
 
-TABLE = 'Top queries,Clicks\nscanner,3\n\n"two\nlines",4\nqr स्कैनर\\,5\n'
+TABLE = 'keyword,volume\nscanner,3\n\n"two\nlines",4\nqr स्कैनर\\,5\n'
 
 
 def read(content: bytes) -> list[tuple[int, tuple[str, ...]]]:
-    layout = layout_of(content)
-    return [(row.number, row.cells) for row in rows_of(io.BytesIO(content), layout)]
+    text = text_of(content)
+    looked = looked_at(content, text)
+    delimiter, match = looked.matches[0]
+    rows = rows_of(io.BytesIO(content), text, delimiter, match.header.number)
+    return [(row.number, row.cells) for row in rows]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
@@ -35,7 +39,6 @@ def test_the_delimiter_is_found_from_the_header(delimiter: str) -> None:
 
 def test_the_line_that_declares_the_separator_is_no_header() -> None:
     content = b"sep=;\nkeyword;volume\na,b;1\n"
-    assert layout_of(content).header == ("keyword", "volume")
     assert read(content) == [(3, ("a,b", "1"))]
 
 
@@ -45,7 +48,7 @@ def test_a_formula_stays_text() -> None:
 
 def test_a_cell_without_end_is_one_unreadable_row_and_not_the_end_of_the_file() -> None:
     content = b"keyword\na\n" + b"x" * 140_000 + b"\nb\n"
-    rows = list(rows_of(io.BytesIO(content), layout_of(content[:65536])))
+    rows = list(rows_of(io.BytesIO(content), text_of(content), ",", 1))
     assert [(row.number, row.unreadable is None) for row in rows] == [(2, True), (3, False), (4, True)]
 
 
@@ -61,17 +64,22 @@ def test_a_cell_without_end_is_one_unreadable_row_and_not_the_end_of_the_file() 
         (b"\x00\x01\x02\x03" * 40, 415, "unsupported_file_type"),
         (b"<!DOCTYPE html><html>", 415, "unsupported_file_type"),
         (b'{"keyword": "a"}', 415, "unsupported_file_type"),
-        (b"keyword\nM\xfcnchen\n", 422, "unsupported_encoding"),
+        ("keyword\nöl\n".encode() + b"M\xfcnchen\n", 422, "unsupported_encoding"),
+        (b"keyword\n\x81\n", 422, "unsupported_encoding"),
     ],
 )
 def test_what_is_no_table_is_refused_with_its_reason(content: bytes, status: int, code: str) -> None:
     with pytest.raises(Refusal) as refusal:
-        layout_of(content)
+        looked_at(content, text_of(content))
     assert (refusal.value.status, refusal.value.code) == (status, code)
 
 
 def test_a_byte_that_does_not_fit_is_found_anywhere_in_the_file() -> None:
-    with pytest.raises(Refusal, match="near byte 100003") as refusal:
-        check_encoding(iter([b"x" * 100_000, b"abc\xff"]), "utf-8")
+    before = "ü".encode() + b"x" * 2_000_000
+    with pytest.raises(Refusal, match=f"near byte {len(before)}") as refusal:
+        text_of(before + b"\xff" + b"x" * 50)
     assert refusal.value.code == "unsupported_encoding"
-    check_encoding(iter(["ü".encode()[:1], "ü".encode()[1:]]), "utf-8")
+
+
+def test_a_character_across_two_slices_is_whole() -> None:
+    assert text_of(b"x" * 1_048_575 + "ü".encode()).cut is False
