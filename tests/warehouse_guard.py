@@ -45,6 +45,7 @@ SILENTLY_WRONG = {
 UNPARTITIONED_READS: Mapping[tuple[str, str], str] = {
     ("common.aso.scan_query", "opportunities_latest"): "an opportunity holds however long ago it was detected, and the "
     "newest episode of a keyword may be as old",
+    ("common.aso.performance.traffic", "content_pieces_latest"): "every published piece has traffic, however old it is",
     **{
         ("common.warehouse.reconcile", f"{name}_latest"): "compares everything with Firestore, by the day of the change"
         for name in ("content_pieces", "keywords", "opportunities", "rank_observations")

@@ -172,6 +172,11 @@ def conversion_rate(monthly_conversions: int | None, monthly_traffic: int | None
     return monthly_conversions / monthly_traffic
 
 
+def measured(piece: ContentPiece, monthly_traffic: int) -> ContentPiece:
+    """Return the piece with visits that somebody counted, and what follows from them."""
+    return _touched(_completed(piece.model_copy(update={"monthly_traffic": monthly_traffic})))
+
+
 def _completed(piece: ContentPiece) -> ContentPiece:
     """Return the piece with the fields that follow from others."""
     return piece.model_copy(

@@ -6,6 +6,8 @@ from common.aso.entities import CTR_FIT, DATASET
 from common.aso.performance.caches import ASO_PERFORMANCE
 from common.entity import Facts, Table
 
+TRAFFIC = "aso-content-traffic"
+
 SEARCH_PERFORMANCE = Facts(
     name="search_performance",
     domain="aso",
@@ -39,5 +41,5 @@ SEARCH_PERFORMANCE = Facts(
         immutable=True,
     ),
     caches=(ASO_PERFORMANCE,),
-    wakes=(CTR_FIT,),
+    wakes=(CTR_FIT, TRAFFIC),
 )
