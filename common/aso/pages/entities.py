@@ -58,7 +58,7 @@ PAGE_AUDITS = Entity(
             "keyword": "STRING NOT NULL",
             "url": "STRING",
             "definition": "STRING NOT NULL",
-            "score": "FLOAT64",
+            "score": "FLOAT64 NOT NULL",
             "word_count": "INT64 NOT NULL",
             "created_at": "TIMESTAMP NOT NULL",
         },

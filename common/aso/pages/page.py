@@ -27,7 +27,7 @@ INLINE = frozenset(_INLINE.split())
 """Elements at whose edges a sentence goes on."""
 
 NOT_FOLLOWED = frozenset({"nofollow", "ugc", "sponsored"})
-MAX_KEPT = 20_000
+MAX_KEPT = 5000
 """Links, images and headings of each kind that are kept."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, StringConstraints, model_validator
 
@@ -13,6 +13,8 @@ from common.model import Model, Timestamp
 CheckStatus = Literal["pass", "warn", "fail", "not_applicable"]
 MAX_HTML = 5_000_000
 """Characters of a page that are looked at."""
+
+Source = Annotated[str, StringConstraints(max_length=MAX_HTML, strip_whitespace=False)]
 
 _ID = "0198c5f2-7c1e-7d53-9a3b-1f6f0c2d4e5f"
 _MOMENT = "2026-01-31T12:00:00.000000Z"
@@ -25,19 +27,17 @@ _PAGE = (
 class OnPageRequest(Model):
     """A page, as HTML, as plain text or as an address to fetch, and what it is meant to be found for."""
 
-    keyword: KeywordText = Field(examples=["qr code scanner"])
-    secondary_keywords: Annotated[list[KeywordText], Field(max_length=20)] = Field(
-        default_factory=list, examples=[["scan qr code online"]]
+    keyword: KeywordText | None = Field(
+        default=None, description="Needed without ``content_id``; else the piece's own.", examples=["qr code scanner"]
     )
-    html: Annotated[str, StringConstraints(max_length=MAX_HTML, strip_whitespace=False)] | None = Field(
-        default=None, examples=[_PAGE]
+    secondary_keywords: Annotated[list[KeywordText], Field(max_length=20)] | None = Field(
+        default=None, description="Absent: the piece's own, or none.", examples=[["scan qr code online"]]
     )
-    text: Annotated[str, StringConstraints(max_length=MAX_HTML, strip_whitespace=False)] | None = Field(
-        default=None, examples=[None]
-    )
+    html: Source | None = Field(default=None, examples=[_PAGE])
+    text: Source | None = Field(default=None, description="Plain text; empty lines part its paragraphs.")
     url: Address | None = Field(
         default=None,
-        description="Where the page is; fetched where neither ``html`` nor ``text`` is given.",
+        description="Where the page is; fetched where neither ``html`` nor ``text`` is given. Absent: the piece's own.",
         examples=["https://example.com/scan-qr-code"],
     )
     locale: Locale | None = Field(
@@ -49,16 +49,15 @@ class OnPageRequest(Model):
         default=None, description="The piece the page belongs to; the audit is kept in its history.", examples=[None]
     )
 
-    @model_validator(mode="before")
-    @classmethod
-    def _one_source(cls, fields: Any) -> Any:
-        if isinstance(fields, dict):
-            given = [name for name in ("html", "text") if fields.get(name) is not None]
-            if len(given) == 2:
-                raise ValueError("give html or text, not both")
-            if not given and fields.get("url") is None:
-                raise ValueError("give html, text or url")
-        return fields
+    @model_validator(mode="after")
+    def _complete(self) -> OnPageRequest:
+        if self.html is not None and self.text is not None:
+            raise ValueError("give html or text, not both")
+        if self.content_id is None and self.keyword is None:
+            raise ValueError("give a keyword, or the content_id of a piece that has one")
+        if self.content_id is None and self.html is None and self.text is None and self.url is None:
+            raise ValueError("give html, text, url or content_id")
+        return self
 
 
 class Check(Model):
@@ -110,7 +109,7 @@ class PageAudit(Model):
     url: str | None = Field(default=None, description="Where the page was, after redirects.", examples=[None])
     source: Literal["html", "text", "fetched"] = Field(examples=["html"])
     definition: str = Field(description="Version of the checks, their weights and bounds.", examples=["1"])
-    score: float | None = Field(default=None, ge=0, le=100, description="Null: there is nothing to read on the page.")
+    score: float = Field(ge=0, le=100, examples=[74.5])
     word_count: int = Field(ge=0, description="Words of the page without its boilerplate.", examples=[610])
     title: str | None = Field(default=None, examples=["QR code scanner: scan a code online"])
     readability: Readability
