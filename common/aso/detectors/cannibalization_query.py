@@ -113,7 +113,13 @@ told_days AS (
 SELECT
   (SELECT COUNT(*) FROM flagged) AS flagged,
   (
-    SELECT ARRAY_AGG(STRUCT(keyword_id, query, severity, switches, days) ORDER BY place)
+    SELECT ARRAY_AGG(STRUCT(
+      keyword_id AS keyword_id,
+      query AS query,
+      severity AS severity,
+      switches AS switches,
+      days AS days
+    ) ORDER BY place)
     FROM told_days
   ) AS searches
 """.replace("<chosen>", CHOSEN)

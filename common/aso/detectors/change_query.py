@@ -95,20 +95,43 @@ queries AS (
   ) <= @searches
 )
 SELECT
-  (SELECT ARRAY_AGG(STRUCT(page_key, is_after, clicks, impressions, weighted)) FROM totals) AS totals,
+  (SELECT ARRAY_AGG(STRUCT(
+      page_key AS page_key,
+      is_after AS is_after,
+      clicks AS clicks,
+      impressions AS impressions,
+      weighted AS weighted
+    )) FROM totals) AS totals,
   (
     SELECT ARRAY_AGG(STRUCT(
-      page_key, query, clicks_before, impressions_before, weighted_before, clicks_after, impressions_after,
-      weighted_after
+      page_key AS page_key,
+      query AS query,
+      clicks_before AS clicks_before,
+      impressions_before AS impressions_before,
+      weighted_before AS weighted_before,
+      clicks_after AS clicks_after,
+      impressions_after AS impressions_after,
+      weighted_after AS weighted_after
     ))
     FROM queries
   ) AS queries,
   (
-    SELECT ARRAY_AGG(STRUCT(page_key, is_after, place, clicks, impressions))
+    SELECT ARRAY_AGG(STRUCT(
+      page_key AS page_key,
+      is_after AS is_after,
+      place AS place,
+      clicks AS clicks,
+      impressions AS impressions
+    ))
     FROM ranked
     WHERE page_key IN UNNEST(@pages)
   ) AS own_ranks,
-  (SELECT ARRAY_AGG(STRUCT(is_after, place, clicks, impressions)) FROM site_ranks) AS site_ranks
+  (SELECT ARRAY_AGG(STRUCT(
+      is_after AS is_after,
+      place AS place,
+      clicks AS clicks,
+      impressions AS impressions
+    )) FROM site_ranks) AS site_ranks
 """.replace("<chosen>", CHOSEN)
 
 Rank = Mapping[str, Any]
