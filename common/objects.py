@@ -84,12 +84,30 @@ def upload(
     blob = context.clients.get(storage_client).bucket(bucket).blob(object_name(context, path))
     blob.chunk_size = UPLOAD_CHUNK
     blob.content_disposition = disposition
-    _bounded(context, blob.upload_from_file, opened(chunks), content_type=content_type)
+    _bounded(context, blob.upload_from_file, _Upload(opened(chunks)), content_type=content_type)
 
 
 def opened(chunks: Iterable[bytes]) -> IO[bytes]:
     """Return chunks of bytes as a file that is read from its beginning."""
     return io.BufferedReader(_Chunks(iter(chunks)), buffer_size=CHUNK)
+
+
+class _Upload:
+    """A file that can only be read on, as the client's uploads want it: it asks where it is, and how much there is."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._position = 0
+
+    def read(self, size: int) -> bytes:
+        """Return so many bytes; fewer at the end."""
+        content = self._file.read(size)
+        self._position += len(content)
+        return content
+
+    def tell(self) -> int:
+        """Return how many bytes were read."""
+        return self._position
 
 
 class _Chunks(io.RawIOBase):
