@@ -43,7 +43,6 @@ DISTRIBUTIONS: Mapping[str, str] = {
     "google.type": "googleapis-common-protos",
     "grpc": "grpcio",
     "idna": "idna",
-    "idna": "idna",
     "limits": "limits",
     "proto": "proto-plus",
     "publicsuffixlist": "publicsuffixlist",
@@ -56,6 +55,9 @@ DISTRIBUTIONS: Mapping[str, str] = {
     "werkzeug": "werkzeug",
 }
 """Import prefix to distribution; the longest prefix wins (``google`` is a namespace that many share)."""
+
+DATA: Mapping[str, str] = {"zoneinfo": "tzdata"}
+"""Distribution with the data of a module of the standard library, which the functions' machines need not have."""
 
 ALWAYS = frozenset({"functions-framework"})
 """What serves every function, whether the function imports it or not."""
@@ -108,9 +110,10 @@ class Lock:
         """
         found = set(ALWAYS)
         for file, imported in closure.foreign:
-            if imported.name.split(".", 1)[0] in sys.stdlib_module_names:
+            top = imported.name.split(".", 1)[0]
+            if top in sys.stdlib_module_names and top not in DATA:
                 continue
-            distribution = distribution_of(imported.name)
+            distribution = DATA.get(top) or distribution_of(imported.name)
             if distribution not in self.deployable:
                 raise DeclarationError(file, imported.line, f"{imported.name} belongs to no requirement of the project")
             found.add(distribution)
