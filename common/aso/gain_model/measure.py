@@ -112,7 +112,8 @@ def measured(
     basis: GainBasis = "rank" if any(side.visits is None for side in clicks) else "clicks"
     one, other = clicks if basis == "clicks" else ranks
     if one.visits is None or other.visits is None:
-        reason: OutcomeReason = "nothing_observed_before" if one.visits is None else "nothing_observed_after"
+        unseen = clicks[0].visits is None and ranks[0].visits is None
+        reason: OutcomeReason = "nothing_observed_before" if unseen else "nothing_observed_after"
         if not opportunity.keyword_id and not opportunity.url:
             reason = "nothing_to_observe"
         return _outcome(opportunity, horizon, now, reason=reason)
@@ -167,7 +168,7 @@ def _outcome(
     model: GainModel | None = None,
 ) -> OpportunityOutcome:
     day = now.date() if opportunity.acted_at is None else horizons.after(opportunity.acted_at, horizon).last
-    return OpportunityOutcome(
+    outcome = OpportunityOutcome(
         outcome_id=outcome_id_of(opportunity.tenant_id, opportunity.opportunity_id, horizon),
         tenant_id=opportunity.tenant_id,
         opportunity_id=opportunity.opportunity_id,
@@ -192,8 +193,10 @@ def _outcome(
         gain_model=opportunity.gain_model,
         measured_at=now,
         created_at=now,
-        **({} if before is None or after is None or model is None else _realised(opportunity, before, after, model)),
     )
+    if before is None or after is None or model is None:
+        return outcome
+    return outcome.model_copy(update=_realised(opportunity, before, after, model))
 
 
 def _realised(opportunity: Opportunity, before: Side, after: Side, model: GainModel) -> Mapping[str, object]:
