@@ -84,6 +84,7 @@ class Cloud:
         self.seen.append((name, service.shares))
 
     def apply(self) -> None:
+        self._call(late=False)
         for name in sorted(self.changed):
             self._call(late=False)
             self._deploy(name)
@@ -276,6 +277,51 @@ def test_a_rollout_cut_off_at_its_end_is_ended_and_not_repeated() -> None:
         assert all(shares == cloud.latest[name] for name, shares in cloud.seen), "no traffic moves"
         assert cloud.marked == []
     assert ends >= 2
+
+
+def test_what_has_passed_stays_when_only_marks_are_left() -> None:
+    """A failure in the last step sends nothing back, and the next run takes the marks off."""
+    stuck = 0
+    for point in range(60):
+        cloud = running()
+        cloud.changed, cloud.fail_at = {"h", "t"}, point
+        outcome = cloud.roll()
+        if outcome.state == "done":
+            break
+        reached = {name for name, shares in cloud.seen if shares == cloud.latest[name]}
+        if outcome.state == "stuck" and outcome.functions:
+            stuck += 1
+            assert reached == {"h", "t"}
+            assert cloud.shares == cloud.latest
+    assert stuck >= 2
+
+
+@settings(max_examples=400, deadline=None)
+@given(first=st.integers(0, 60), second=st.integers(0, 60), late=st.booleans(), changed=CHANGED)
+def test_a_failure_after_a_crash_leaves_nothing_half_way(
+    first: int, second: int, late: bool, changed: set[str]
+) -> None:
+    """The run that takes over fails, too: everything is where it was before both, or has passed."""
+    cloud = running()
+    old = cloud.shares
+    cloud.changed, cloud.fail_at, cloud.late, cloud.crash = set(changed), first, late, True
+    try:
+        cloud.roll()
+    except Crash:
+        pass
+    else:
+        return
+    half = {name: shares.get(cloud.services_[name].latest, 0) for name, shares in cloud.shares.items()}
+    cloud.seen.clear()
+    waiting = set(cloud.changed)
+    cloud.calls, cloud.fail_at, cloud.crash = 0, second, False
+    outcome = cloud.roll()
+    if outcome.state in {"done", "nothing"}:
+        assert cloud.shares == cloud.latest
+        for name, shares in cloud.seen:
+            assert shares.get(cloud.services_[name].latest, 0) >= half[name] or waiting, "no step back"
+    elif second > 0:  # before its first look it knows of nothing that it could send back
+        everything_old_or_everything_new(cloud, old, outcome)
 
 
 @pytest.mark.parametrize("how", ["bad", "flaky"])

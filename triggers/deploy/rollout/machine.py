@@ -124,11 +124,10 @@ class Rollout:
         Args:
             changed: Functions that Terraform will make a new revision of.
         """
-        before: dict[str, Service] = {}
-        finishing = False
+        finishing = True  # until it is known what is going on, nothing is to be sent back
         try:
-            self._settle()
-            before = self._services()
+            before = self._settled(self._services())
+            finishing = False
             self._expect(before, set(changed))
             if self.infrastructure is not None:
                 self.report("terraform apply")
@@ -145,7 +144,7 @@ class Rollout:
         except (OutsideError, SmokeFailed, KeyboardInterrupt) as error:
             reason = str(error) or type(error).__name__
             self.report(f"failed: {reason}")
-            if finishing:  # every revision has passed and has all traffic: only marks are left
+            if finishing:  # or, at the end: every revision has passed and has all traffic, only marks are left
                 return Outcome(state="stuck", functions=self._names(), reason=reason)
             return self.go_back(reason)
         return Outcome(state="done", functions=self._names())
@@ -178,12 +177,12 @@ class Rollout:
             if old and (name in changed or service.tagged(CANDIDATE) or len(service.shares) > 1):
                 self.units.append(Unit(entry=self.entries[name], old=old, new=service.latest))
 
-    def _settle(self) -> None:
+    def _settled(self, services: dict[str, Service]) -> dict[str, Service]:
         """Take off the marks of an earlier rollout that got all traffic to its revisions and was cut off then."""
-        marked = {name: found for name, found in self._services().items() if found.tagged(CANDIDATE)}
+        marked = {name: found for name, found in services.items() if found.tagged(CANDIDATE)}
         ways_back = [found for found in marked.values() if found.tagged(PREVIOUS)]
         if not ways_back or not all(_passed(found) for found in ways_back):
-            return
+            return services
         for name, service in marked.items():
             targets = tuple(
                 Target(revision=each.revision, percent=each.percent, tag="" if each.tag == CANDIDATE else each.tag)
@@ -191,6 +190,7 @@ class Rollout:
             )
             self.traffic.assign(service, targets)
             self.report(f"{name}: done by an earlier rollout")
+        return self._services()
 
     def _find_units(self, before: Mapping[str, Service]) -> None:
         """Find every service whose newest revision has not all traffic, or is still marked."""
