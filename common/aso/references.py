@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from common.answers import Record
+from common.aso.clusters.entities import KEYWORD_CLUSTERS
 from common.aso.entities import KEYWORDS, OPPORTUNITIES
 from common.aso.pages.entities import LINK_AUDITS, PAGE_AUDITS
 from common.aso.pages.links import without_spokes
@@ -70,6 +71,9 @@ REFERENCES: tuple[Reference, ...] = (
     Reference(entity=PAGE_AUDITS, field="content_id", to="content", policy="delete"),
     Reference(entity=LINK_AUDITS, field="content_id", to="content", policy="delete"),
     Reference(entity=LINK_AUDITS, field="spoke_ids", to="content", many=True, changed=without_spokes),
+    Reference(entity=KEYWORD_CLUSTERS, field="content_id", to="content"),
+    Reference(entity=KEYWORD_CLUSTERS, field="hub_id", to="content"),
+    Reference(entity=KEYWORD_CLUSTERS, field="label_keyword_id", to="keyword"),
 )
 
 KEPT: Mapping[tuple[str, str], str] = {
@@ -82,6 +86,7 @@ KEPT: Mapping[tuple[str, str], str] = {
     ("opportunity_outcome", "keyword_id"): "what came of an opportunity is history",
     ("opportunity_outcome", "subject_id"): "what came of an opportunity is history",
     ("link_audit", "spokes.content_id"): "follows spoke_ids",
+    ("keyword_merge", "keyword_id"): "tells which keyword went",
 }
 """Fields that hold such an id and are left as they are, by entity and field, each with the reason."""
 
