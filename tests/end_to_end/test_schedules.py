@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from threading import Barrier
 from typing import Any
 
 from common.aso.entities import SCAN
 from common.clients.firestore import firestore_client
+from common.clients.registry import Clients
 from common.warehouse.marks import EVERYTHING, path_of
-from tests.end_to_end.support import logged
+from tests.end_to_end.support import logged, served
 from tests.stack import Stack, TenantHandle, wait_for
 
 TASK = "aso-opportunity-scan-tenant"
@@ -95,6 +97,34 @@ def test_scans_at_once_double_nothing_and_spare_who_did_not_change(cloud: Stack,
     assert {item["episode"] for item in after.values()} == {1}
     assert scans(cloud, tenant) > scanned
     assert scans(cloud, neighbour) == spared, "nothing of theirs has changed"
+
+
+def test_scans_in_two_processes_at_once_double_nothing(cloud: Stack, tenant: TenantHandle, process: Clients) -> None:
+    """Prevents a race that a lock within one process hides: instances of a function share nothing but the stores."""
+    follow(tenant, range(12))
+    cloud.settled()
+    here = served("aso-opportunity-scan-now")
+    start = Barrier(4)
+
+    def elsewhere() -> dict[str, Any]:
+        start.wait()
+        answer = tenant.client.post("/v1/aso/opportunities/scan")
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    def in_this_process() -> dict[str, Any]:
+        start.wait()
+        answer = here.post("/v1/aso/opportunities/scan", headers=dict(tenant.client.headers))
+        assert answer.status_code == 200, answer.text
+        return dict(answer.get_json())
+
+    with ThreadPoolExecutor(4) as pool:
+        running = [pool.submit(scan) for scan in (elsewhere, in_this_process) * 2]
+        results = [each.result() for each in running]
+    assert [result["found"] for result in results] == [12] * 4
+    assert sum(result["created"] for result in results) == 12
+    assert set(opportunities(tenant)) == {f"shoes {number}" for number in range(12)}
+    assert process.settings.project == cloud.settings.project, "both were on the same stores"
 
 
 def test_a_schedule_that_fires_twice_for_nothing(cloud: Stack, tenant: TenantHandle) -> None:

@@ -7,8 +7,11 @@ from datetime import timedelta
 
 import pytest
 
+from common.aso.performance.models import PerformanceRow
+from common.aso.performance.record import record
 from common.aso.search_console_api.api import today
 from tests.common.aso.search_console_api.server import SearchConsoleServer, Shown
+from tests.common.warehouse.conftest import context_for
 from tests.functions.aso.conftest import Api
 from tests.stack import Stack
 
@@ -79,3 +82,22 @@ def test_from_search_console_to_an_answer(cloud: Stack, search_console_server: S
         lambda: len(tenant.client.get(f"{ROUTE}?by=query&from={early}&to={late}").json()["items"]) == 2,
         what="aso-search-console-sync-run has stored the day again",
     )
+
+
+def test_visits_of_a_page_become_the_traffic_of_its_content(cloud: Stack) -> None:
+    """New figures make ``aso-content-traffic`` start ``aso-content-traffic-tenant`` for the tenant they are about."""
+    tenant = cloud.tenant()
+    address = "https://example.com/shoes"
+    body = {"content_type": "hub", "keyword_primary": "shoes", "title": "Shoes", "url": address}
+    made = tenant.client.post("/v1/aso/content", body)
+    assert made.status_code == 201, made.text
+    place = f"/v1/aso/content/{made.json()['content_id']}"
+    published = tenant.client.post(f"{place}/publish", {}, headers={"If-Match": made.headers["ETag"]})
+    assert published.status_code == 200, published.text
+    cloud.settled()
+    last = today() - timedelta(days=3)
+    row = {"date": str(last), "from_date": str(last - timedelta(days=29)), "page": f"{address}/#top", "clicks": 42}
+    context = context_for(cloud.clients, tenant.tenant_id)
+    record(context, [PerformanceRow.model_validate({**row, "impressions": 900, "source": "test"})], "import")
+    cloud.fire("aso-content-traffic")
+    cloud.wait_for(lambda: tenant.client.get(place).json()["monthly_traffic"] == 42, what="the traffic is there")

@@ -64,7 +64,7 @@ def clients(emulators: TestEmulators, server: SearchConsoleServer) -> Iterator[C
 def context_for(clients: Clients, tenant_id: str) -> Context:
     """Return the circumstances of some work for a tenant."""
     return Context(
-        function=start.RUN,
+        function="aso-search-console-sync-run",
         tenant_id=tenant_id,
         principal=Principal(kind="service", id="test"),
         clients=clients,
