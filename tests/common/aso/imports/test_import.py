@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import itertools
-import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,75 +13,17 @@ from common import objects
 from common.aso.entities import KEYWORDS, RANK_OBSERVATIONS
 from common.aso.imports import apply as apply_module
 from common.aso.imports import run as run_module
-from common.aso.imports.models import ImportQuery
-from common.aso.imports.start import start
-from common.aso.models import Keyword
-from common.aso.normalize import keyword_id_of
-from common.clients.registry import Clients
-from common.clients.storage import storage_client
 from common.context import Context
 from common.errors import Refusal
-from common.jobs import service
 from common.jobs.entities import JOBS
-from common.jobs.models import Job, JobTask
-from common.jobs.run import JobRun, run_job
+from common.jobs.run import JobRun
 from common.store import Repository, transact
-from common.uploads import Upload
-from tests.common.aso.scan.conftest import context_for
+from tests.common.aso.imports.running import counts, errors, finish, imported, keyword, upload
 
 SAMPLES = Path(__file__).parents[4] / "triggers" / "demo" / "data"
-NUMBERS = itertools.count(1)
 METRICS = b"Keyword,Volume,KD,Rank,Date\nscanner,2400,30,12,%b\nreader,900,,,\n" % (
     datetime.now(UTC).date().isoformat().encode()
 )
-
-
-@pytest.fixture(scope="module")
-def buckets(clients: Clients) -> None:
-    """The buckets that the deployment has."""
-    for name in (clients.settings.content_bucket, clients.settings.report_bucket):
-        clients.get(storage_client).create_bucket(name)
-
-
-@pytest.fixture
-def tenant(clients: Clients, buckets: None) -> Context:
-    """A tenant of its own."""
-    return context_for(clients, f"import_{next(NUMBERS)}")
-
-
-def upload(context: Context, content: bytes, **query: Any) -> uuid.UUID:
-    """Start an import and return the id of its job."""
-    answer = start(context, Upload(content=content, content_type="text/csv"), ImportQuery(**query))
-    assert answer.status == 202
-    assert answer.headers["Location"] == f"/v1/jobs/{answer.content.job_id}"
-    return answer.content.job_id
-
-
-def finish(context: Context, job_id: uuid.UUID) -> Job:
-    """Run a job as its task would, and return it."""
-    run_job(context, JobTask(job_id=job_id), run_module.run)
-    return Repository(JOBS, context).get(str(job_id)).value
-
-
-def imported(context: Context, content: bytes, **query: Any) -> dict[str, Any]:
-    """Import a file and return the result of the job."""
-    job = finish(context, upload(context, content, **query))
-    assert job.status == "succeeded", job.error
-    assert job.result is not None
-    return job.result
-
-
-def counts(result: dict[str, Any]) -> dict[str, int]:
-    return {name: result[name] for name in ("created", "updated", "unchanged", "refused") if result[name]}
-
-
-def keyword(context: Context, text: str) -> Keyword:
-    return Repository(KEYWORDS, context).get(keyword_id_of(context.tenant_id, text)).value
-
-
-def errors(context: Context, job_id: uuid.UUID) -> list[dict[str, str]]:
-    content = b"".join(service.errors(context, job_id).chunks)
-    return list(csv.DictReader(io.StringIO(content.decode(), newline="")))
 
 
 def versions(context: Context) -> dict[str, datetime]:
@@ -112,7 +50,8 @@ def test_the_samples_of_the_demonstration_import_without_a_refusal(tenant: Conte
 
 
 @pytest.mark.parametrize("query", [{}, {"from": "2026-03-01", "to": "2026-03-28"}])
-def test_importing_a_file_again_changes_nothing(query: dict[str, str], tenant: Context) -> None:
+def test_importing_a_file_again_changes_nothing(query: dict[str, str], measured: Context) -> None:
+    tenant = measured
     content = (SAMPLES / "search-console-queries.csv").read_bytes()
     imported(tenant, content, **query)
     before = versions(tenant)
@@ -124,7 +63,8 @@ def test_importing_a_file_again_changes_nothing(query: dict[str, str], tenant: C
     assert versions(tenant) == before
 
 
-def test_the_period_given_with_the_upload_is_kept(tenant: Context) -> None:
+def test_the_period_given_with_the_upload_is_kept(measured: Context) -> None:
+    tenant = measured
     imported(
         tenant, b"Query,Clicks,Impressions,CTR,Position\na,1,10,10%,3.4\n", **{"from": "2026-03-01", "to": "2026-03-28"}
     )
@@ -133,12 +73,13 @@ def test_the_period_given_with_the_upload_is_kept(tenant: Context) -> None:
     assert [(each.date, each.position) for each in found.serp_history] == [("2026-03-28", 3.4)]
 
 
-def test_a_later_export_of_the_same_period_is_no_contradiction(tenant: Context) -> None:
+def test_a_later_export_of_the_same_period_is_no_contradiction(measured: Context) -> None:
+    tenant = measured
     header = b"Query,Clicks,Impressions,CTR,Position\n"
     period = {"from": "2026-03-01", "to": "2026-03-28"}
-    imported(tenant, header + b"a,1,10,10%,3.4\n", **period)
-    assert counts(imported(tenant, header + b"a,2,12,16.67%,3.6\n", **period)) == {"updated": 1}
-    assert keyword(tenant, "a").observed_clicks == 2
+    imported(tenant, header + b"later,1,10,10%,3.4\n", **period)
+    assert counts(imported(tenant, header + b"later,2,12,16.67%,3.6\n", **period)) == {"updated": 1}
+    assert keyword(tenant, "later").observed_clicks == 2
 
 
 def test_good_rows_are_imported_and_the_others_come_back_to_be_corrected(tenant: Context) -> None:
