@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from common.aso.caches import ASO_CONTENT, ASO_KEYWORDS, ASO_OPPORTUNITIES, ASO_RANK_VIEWS, ASO_STATS
 from common.aso.content_models import ContentText
+from common.aso.detectors.purposes import CONTENT_GAP_SCAN
 from common.aso.models import ContentPiece, Keyword, Opportunity, RankObservation
 from common.entity import Entity, Index, Table, Unique
 
@@ -116,7 +117,7 @@ KEYWORDS = Entity(
         cluster=("priority", "intent"),
     ),
     caches=(ASO_KEYWORDS, ASO_STATS, ASO_RANK_VIEWS),
-    wakes=(SCAN, CTR_FIT),
+    wakes=(SCAN, CTR_FIT, CONTENT_GAP_SCAN),
 )
 
 OPPORTUNITIES = Entity(

@@ -85,7 +85,10 @@ flagged AS (
     contested.severity,
     switching.days,
     switching.switches,
-    ROW_NUMBER() OVER (ORDER BY contested.impressions DESC, contested.keyword_id) AS place
+    contested.keyword_id IN UNNEST(@known) AS is_known,
+    ROW_NUMBER() OVER (
+      PARTITION BY contested.keyword_id IN UNNEST(@known) ORDER BY contested.impressions DESC, contested.keyword_id
+    ) AS place
   FROM contested
   JOIN switching ON switching.keyword_id = contested.keyword_id
   WHERE switching.days >= @observed_days AND switching.switches > @switches_above * (switching.days - 1)
@@ -107,7 +110,7 @@ told_days AS (
   FROM flagged
   JOIN days ON days.keyword_id = flagged.keyword_id
   JOIN pages ON pages.keyword_id = days.keyword_id AND pages.page_key = days.page_key
-  WHERE (flagged.place <= @limit_searches OR flagged.keyword_id IN UNNEST(@known)) AND pages.place <= @most_pages
+  WHERE (flagged.place <= @limit_searches OR flagged.is_known) AND pages.place <= @most_pages
   GROUP BY flagged.keyword_id, flagged.place, flagged.severity, flagged.switches
 )
 SELECT

@@ -119,7 +119,10 @@ tested AS (
 decaying AS (
   SELECT
     page_key,
-    ROW_NUMBER() OVER (ORDER BY visits_before - visits_after DESC, page_key) AS place
+    page_key IN UNNEST(@known) AS is_known,
+    ROW_NUMBER() OVER (
+      PARTITION BY page_key IN UNNEST(@known) ORDER BY visits_before - visits_after DESC, page_key
+    ) AS place
   FROM tested
   WHERE score < 0
     AND variance > 0
@@ -134,7 +137,7 @@ told_weeks AS (
     ARRAY_AGG(STRUCT(series.week AS week, series.visits AS visits) ORDER BY series.week DESC) AS weeks
   FROM decaying
   JOIN series ON series.page_key = decaying.page_key
-  WHERE decaying.place <= @limit_pages OR decaying.page_key IN UNNEST(@known)
+  WHERE decaying.place <= @limit_pages OR decaying.is_known
   GROUP BY decaying.page_key, decaying.place
 ),
 addresses AS (

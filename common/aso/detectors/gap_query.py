@@ -61,7 +61,8 @@ contested AS (
     looked_at.is_checked,
     looked_at.demand,
     ROW_NUMBER() OVER (
-      PARTITION BY looked_at.is_checked ORDER BY COALESCE(looked_at.demand, -1) DESC, looked_at.keyword_id
+      PARTITION BY looked_at.is_checked, looked_at.keyword_id IN UNNEST(@known)
+      ORDER BY COALESCE(looked_at.demand, -1) DESC, looked_at.keyword_id
     ) AS place
   FROM looked_at
   JOIN rivals ON rivals.keyword_id = looked_at.keyword_id

@@ -1,4 +1,4 @@
-"""Names of the detectors' scans, as marks and schedules carry them; nothing is imported, so that entities may name them."""
+"""Names of the detectors' scans, as marks and schedules carry them. It imports nothing, so that entities may use it."""
 
 DECAY_SCAN = "aso-decay-scan"
 CANNIBALIZATION_SCAN = "aso-cannibalization-scan"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from common.aso.detectors.purposes import LINK_GAP_SCAN
 from common.aso.pages.link_models import LinkAudit
 from common.aso.pages.score_models import PageAudit
+from common.aso.pages.site_models import SiteAudit
 from common.entity import Entity, Index, Table
 
 DATASET = "aso_tenant_{tenant_id}"
@@ -37,6 +39,7 @@ LINK_AUDITS = Entity(
         partition="created_at",
         cluster=("content_id",),
     ),
+    wakes=(LINK_GAP_SCAN,),
 )
 
 PAGE_AUDITS = Entity(
@@ -64,6 +67,36 @@ PAGE_AUDITS = Entity(
         },
         partition="created_at",
         cluster=("content_id",),
+        immutable=True,
+    ),
+)
+
+SITE_AUDITS = Entity(
+    name="site_audit",
+    domain="aso",
+    model=SiteAudit,
+    collection="site_audits",
+    key="audit_id",
+    events={"created": "site-audit-completed", "deleted": "site-audit-deleted"},
+    indexes=(Index(fields=("tenant_id", "-created_at")),),
+    unindexed=("findings",),
+    table=Table(
+        dataset=DATASET,
+        name="site_audits",
+        key="audit_id",
+        columns={
+            "audit_id": "STRING NOT NULL",
+            "host": "STRING",
+            "source": "STRING NOT NULL",
+            "sitemaps": "INT64 NOT NULL",
+            "urls": "INT64 NOT NULL",
+            "pieces": "INT64 NOT NULL",
+            "errors": "INT64 NOT NULL",
+            "warnings": "INT64 NOT NULL",
+            "notices": "INT64 NOT NULL",
+            "created_at": "TIMESTAMP NOT NULL",
+        },
+        partition="created_at",
         immutable=True,
     ),
 )

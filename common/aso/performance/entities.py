@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from common.aso.detectors.purposes import CANNIBALIZATION_SCAN, DECAY_SCAN
 from common.aso.entities import CTR_FIT, DATASET
 from common.aso.performance.caches import ASO_PERFORMANCE
 from common.entity import Facts, Table
@@ -41,5 +42,5 @@ SEARCH_PERFORMANCE = Facts(
         immutable=True,
     ),
     caches=(ASO_PERFORMANCE,),
-    wakes=(CTR_FIT, TRAFFIC),
+    wakes=(CTR_FIT, TRAFFIC, DECAY_SCAN, CANNIBALIZATION_SCAN),
 )
