@@ -73,7 +73,7 @@ known AS (
 SELECT
   known.keywords,
   known.newest_look,
-  (SELECT ARRAY_AGG(STRUCT(day, bucket, keywords)) FROM counted) AS counted
+  (SELECT ARRAY_AGG(STRUCT(day AS day, bucket AS bucket, keywords AS keywords)) FROM counted) AS counted
 FROM known
 """
 

@@ -25,8 +25,8 @@ EXPORTED = 10_000
 
 SQL = """\
 WITH curve AS (
-  SELECT click_through, position + 1 AS ranking
-  FROM UNNEST(@click_through) AS click_through WITH OFFSET AS position
+  SELECT click_through, curve_step + 1 AS ranking
+  FROM UNNEST(@click_through) AS click_through WITH OFFSET AS curve_step
 ),
 looks AS (
   SELECT
@@ -125,8 +125,18 @@ SELECT
   (
     SELECT ARRAY_AGG(
       STRUCT(
-        keyword_id, keyword, movement, from_position, to_position, from_depth, to_depth, from_date, to_date, from_url,
-        to_url, visits_change
+        keyword_id AS keyword_id,
+        keyword AS keyword,
+        movement AS movement,
+        from_position AS from_position,
+        to_position AS to_position,
+        from_depth AS from_depth,
+        to_depth AS to_depth,
+        from_date AS from_date,
+        to_date AS to_date,
+        from_url AS from_url,
+        to_url AS to_url,
+        visits_change AS visits_change
       )
       ORDER BY place
     )

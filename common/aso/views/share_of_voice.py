@@ -24,8 +24,8 @@ PATIENCE = 60.0
 
 SQL = """\
 WITH curve AS (
-  SELECT click_through, position + 1 AS ranking
-  FROM UNNEST(@click_through) AS click_through WITH OFFSET AS position
+  SELECT click_through, curve_step + 1 AS ranking
+  FROM UNNEST(@click_through) AS click_through WITH OFFSET AS curve_step
 ),
 checked AS (
   SELECT
@@ -90,7 +90,7 @@ SELECT
   (SELECT MAX(last_checked) FROM counted) AS newest_look,
   (SELECT visits FROM own) AS own_visits,
   (SELECT keywords FROM own) AS own_keywords,
-  (SELECT ARRAY_AGG(STRUCT(name, visits, keywords)) FROM rivals) AS rivals
+  (SELECT ARRAY_AGG(STRUCT(name AS name, visits AS visits, keywords AS keywords)) FROM rivals) AS rivals
 """
 
 
@@ -186,7 +186,7 @@ def divided(whole: float, own: float, rivals: Mapping[str, float]) -> list[Share
 def apportioned(parts: Sequence[float], whole: int = WHOLE) -> list[int]:
     """Return whole numbers in proportion to the parts that sum to ``whole``, by the largest remainders."""
     total = sum(parts)
-    exact = [part * (whole / total) for part in parts]
+    exact = [part / total * whole for part in parts]
     floors = [min(int(each), whole) for each in exact]
     order = sorted(range(len(parts)), key=lambda index: (floors[index] - exact[index], index))
     for index in order[: max(0, whole - sum(floors))]:
