@@ -55,7 +55,7 @@ def settle(stack: Stack, tenant: TenantHandle, mark: str) -> Holdings:
     ids |= {"content_id": hub, "hub_id": hub}
     keywords = _keywords(tenant, mark, hub)
     ids["keyword_id"] = keywords[0]
-    ids["job_id"] = _import(tenant, mark)
+    ids["job_id"] = ids["import_id"] = _import(tenant, mark)
     opportunities = wait_for(lambda: _scanned(tenant), 60, every=0.3, what="the scan finds opportunities")
     ids["opportunity_id"] = opportunities[0]
     ids["key_id"] = stack.get(f"/v1/tenants/{tenant.tenant_id}/api-keys").json()["items"][-1]["key_id"]
@@ -66,7 +66,17 @@ def settle(stack: Stack, tenant: TenantHandle, mark: str) -> Holdings:
 
 
 ID_NAMES = frozenset(
-    {"tenant_id", "content_id", "hub_id", "keyword_id", "job_id", "opportunity_id", "key_id", "dead_letter_id"}
+    {
+        "tenant_id",
+        "content_id",
+        "hub_id",
+        "keyword_id",
+        "job_id",
+        "import_id",
+        "opportunity_id",
+        "key_id",
+        "dead_letter_id",
+    }
 )
 """Names of ids that ``settle`` makes one of."""
 
