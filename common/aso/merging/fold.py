@@ -62,12 +62,13 @@ def folded_keyword(staying: Keyword, going: Keyword) -> Keyword:
     return with_rules(staying.model_copy(update=changes))
 
 
-def _told(keyword: Keyword, names: Sequence[str]) -> tuple[bool, datetime, str, str]:
+def _told(keyword: Keyword, names: Sequence[str]) -> tuple[bool, datetime, str, str, str]:
     """Return when and by whom numbers were told, in the order in which they replace each other."""
     told = [keyword.provenance[name] for name in names if name in keyword.provenance]
     newest = max(((each.as_of, each.source) for each in told), default=(UNDATED, ""))
     values = [getattr(keyword, name) for name in names]
-    return (any(value is not None for value in values), *newest, repr(values))
+    sources = [(name, rfc3339(each.as_of), each.source) for name in names if (each := keyword.provenance.get(name))]
+    return (any(value is not None for value in values), *newest, repr(values), repr(sources))
 
 
 def observation_under(staying: Keyword, observation: RankObservation) -> RankObservation:
