@@ -142,8 +142,8 @@ compared AS (
       WHEN ABS(ROUND(wanted.expected_gain, 2) - known.stored_gain)
         > GREATEST(@refresh_share * ABS(known.stored_gain), @refresh_visits) THEN 'refresh'
       WHEN COALESCE(known.stored_currency, '') != COALESCE(@currency, '') THEN 'refresh'
-      WHEN ABS(wanted.expected_gain * @value_per_visit - known.stored_value)
-        > @refresh_share * known.stored_value + @value_per_visit THEN 'refresh'
+      WHEN ABS(wanted.expected_gain * @value_per_visit - COALESCE(known.stored_value, 0))
+        > @refresh_share * COALESCE(known.stored_value, 0) + @value_per_visit THEN 'refresh'
       ELSE 'keep'
     END AS action
   FROM wanted

@@ -26,7 +26,7 @@ from common import cache
 from common.answers import Cached
 from common.aso.gain_model.caches import ASO_CALIBRATION
 from common.aso.gain_model.entities import REACH_MODELS
-from common.aso.gain_model.models import Horizon, ReachModel
+from common.aso.gain_model.models import AskedHorizon, Horizon, ReachModel
 from common.aso.models import OpportunityType
 from common.context import Context
 from common.model import Model, Timestamp
@@ -99,7 +99,7 @@ GROUP BY opportunity_type, state, reason, chance_bin, gain_group
 class CalibrationQuery(Model):
     """Which outcomes to look at."""
 
-    horizon_days: Horizon = Field(default=56, description="Days after the action.", examples=[56])
+    horizon_days: AskedHorizon = Field(default=56, description="Days after the action.", examples=[56])
     days_back: int = Field(default=365, ge=28, le=1095, description="Measured up to so many days ago.", examples=[365])
 
 

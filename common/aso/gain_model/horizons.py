@@ -47,9 +47,9 @@ def next_due(acted_at: datetime, after: Horizon) -> datetime | None:
     return due_at(acted_at, later[0]) if later else None
 
 
-def due_horizons(acted_at: datetime, since: datetime, now: datetime) -> list[Horizon]:
-    """Return the horizons that are due by now and were not before ``since``."""
-    return [horizon for horizon in HORIZONS if since <= due_at(acted_at, horizon) <= now]
+def due_horizons(acted_at: datetime, now: datetime) -> list[Horizon]:
+    """Return the horizons that have come, the first one first."""
+    return [horizon for horizon in HORIZONS if due_at(acted_at, horizon) <= now]
 
 
 def before(acted_at: datetime) -> Window:

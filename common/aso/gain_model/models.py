@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from common.aso.gain import WORST_RANK
 from common.aso.models import Currency, Day, Identifier, OpportunityType
@@ -19,6 +19,14 @@ CurveBasis = Literal["search_performance", "keywords", "none"]
 CurveState = Literal["fitted", "kept"]
 CurveReason = Literal["too_few_impressions", "too_few_clicks", "too_few_ranks"]
 Horizon = Literal[28, 56]
+
+
+def _number(text: Any) -> Any:
+    return int(text) if isinstance(text, str) and text.isdecimal() else text
+
+
+AskedHorizon = Annotated[Horizon, BeforeValidator(_number)]
+"""A horizon in the query of an address, where every value is a text."""
 GainBasis = Literal["clicks", "rank"]
 OutcomeReason = Literal[
     "action_date_unknown",
@@ -144,7 +152,7 @@ class OutcomeQuery(Model):
     """Which outcomes to list."""
 
     opportunity_id: Identifier | None = Field(default=None, examples=[_ID])
-    horizon_days: Horizon | None = Field(default=None, examples=[28])
+    horizon_days: AskedHorizon | None = Field(default=None, examples=[28])
     limit: int = Field(default=50, ge=1, le=200, examples=[50])
     cursor: str | None = Field(default=None, max_length=4096, description="``next_cursor`` of the page before.")
 

@@ -143,12 +143,10 @@ def listed(context: Context, query: OutcomeQuery) -> Cached[Page[OpportunityOutc
 
 
 def due_of(opportunity: Opportunity, now: datetime) -> list[Horizon]:
-    """Return the horizons of an opportunity that are due."""
-    if opportunity.outcome_due_at is None:
-        return []
+    """Return the horizons of an opportunity that have come, those measured before among them."""
     if opportunity.acted_at is None:
         return [horizons.HORIZONS[0]]
-    return horizons.due_horizons(opportunity.acted_at, opportunity.outcome_due_at, now)
+    return horizons.due_horizons(opportunity.acted_at, now)
 
 
 def _outcomes(
@@ -194,9 +192,10 @@ def _write(
 
 def _after(opportunity: Opportunity, outcomes: Sequence[OpportunityOutcome], now: datetime) -> dict[str, Any]:
     """Return what an opportunity says once its outcomes were measured."""
-    if not outcomes or opportunity.acted_at is None:
-        state = {"outcome_state": outcomes[-1].state} if outcomes else {}
-        return {"outcome_due_at": None, "updated_at": now, **state}
+    if opportunity.acted_at is None:
+        return {"outcome_due_at": None, "outcome_state": outcomes[-1].state, "updated_at": now}
+    if not outcomes:
+        return {"outcome_due_at": horizons.first_due(opportunity.acted_at), "updated_at": now}
     last = outcomes[-1]
     changes: dict[str, Any] = {
         "outcome_due_at": horizons.next_due(opportunity.acted_at, last.horizon_days),

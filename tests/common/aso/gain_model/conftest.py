@@ -7,6 +7,7 @@ import json
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 from google.cloud import bigquery
@@ -43,7 +44,7 @@ def make_tenant(clients: Clients) -> MakeTenant:
     return make
 
 
-def store(context: Context, entity: Entity[Model], values: Sequence[Model]) -> None:
+def store(context: Context, entity: Entity[Any], values: Sequence[Model]) -> None:
     """Create documents."""
     for chunk in in_chunks(values, 200):
         transact(context, lambda work, chunk=chunk: [work.create(entity, each) for each in chunk])  # type: ignore[misc]

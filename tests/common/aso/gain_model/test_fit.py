@@ -170,16 +170,15 @@ def test_keywords_stand_in_where_there_are_no_facts_and_impossible_figures_are_l
         )
         for rank, each in enumerate(fruits(plain, 25), start=1)
     ]
+    impossible: list[dict[str, int | None]] = [
+        {"observed_impressions": 10, "observed_clicks": 11},
+        {"observed_impressions": -4, "observed_clicks": 0},
+        {"observed_impressions": 0, "observed_clicks": 0},
+        {"observed_impressions": 10, "observed_clicks": None},
+    ]
     odd = [
         keyword(plain, f"odd {number}", last_checked=NOW, average_position=2.0, **figures)
-        for number, figures in enumerate(
-            (
-                {"observed_impressions": 10, "observed_clicks": 11},
-                {"observed_impressions": -4, "observed_clicks": 0},
-                {"observed_impressions": 0, "observed_clicks": 0},
-                {"observed_impressions": 10, "observed_clicks": None},
-            )
-        )
+        for number, figures in enumerate(impossible)
     ]
     Warehouse(plain).keywords(*values, *odd)
     result = fit.fit(plain)

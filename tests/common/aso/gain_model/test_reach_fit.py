@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from common.aso import gain
 from common.aso.gain import REACH_PRIOR, ReachCoefficients
 from common.aso.gain_model import reach_fit
-from common.aso.gain_model.model import REACH_PRIOR_COVARIANCE, UNRANKED
+from common.aso.gain_model.model import REACH_PRIOR_COVARIANCE, REACH_PRIOR_SPREAD, UNRANKED
 from common.aso.gain_model.reach_fit import LEAST_OUTCOMES, Attempts
 
 ATTEMPTS = st.lists(
@@ -75,10 +75,9 @@ def test_the_fit_is_the_summit_whatever_the_order(attempts: list[Attempts], seed
 
 def _height(attempts: list[Attempts], at: ReachCoefficients) -> float:
     """The log posterior, written independently of the module."""
-    height = -sum(
-        (value - mean) ** 2 / (2 * spread**2)
-        for value, mean, spread in zip(at, REACH_PRIOR, reach_fit.REACH_PRIOR_SPREAD, strict=True)
-    )
+    height = 0.0
+    for value, mean, spread in zip(at, REACH_PRIOR, REACH_PRIOR_SPREAD, strict=True):
+        height -= (value - mean) ** 2 / (2 * spread**2)
     for each in attempts:
         chance = gain.reach(max(each.current, each.target), each.target, each.difficulty, at)
         height += each.reached * math.log(chance) + (each.number - each.reached) * math.log1p(-chance)

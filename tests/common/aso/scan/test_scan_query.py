@@ -11,8 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from common.aso import gain, opportunity_rules
+from common.aso.gain_model.model import EVERYTHING, PRIOR_MODEL, Curve, GainModel
 from common.aso.models import Keyword
-from common.aso.opportunities import opportunity_id_of
+from common.aso.opportunities import is_moved, opportunity_id_of
+from common.aso.scan import opportunity_of
 from common.aso.scan_query import Difference, differences
 from common.context import Context
 from common.warehouse.query import rows
@@ -53,8 +55,25 @@ FIELDS = st.fixed_dictionaries(
 )
 
 
-def found(context: Context) -> dict[str, Difference]:
-    return {each.keyword_id: each for each in differences(context, TODAY, 10_000).create}
+def falling_curve(values: list[float]) -> Curve:
+    """Return a curve of shares that never rises."""
+    return Curve(click_through=tuple(sorted(values, reverse=True)))
+
+
+CURVES = st.lists(
+    st.one_of(st.floats(0, 1), st.sampled_from([0.0, 0.02, 0.3])), min_size=gain.WORST_RANK, max_size=gain.WORST_RANK
+).map(falling_curve)
+MODELS = st.builds(
+    GainModel,
+    version=st.just("curve-1.reach-1"),
+    curves=st.fixed_dictionaries({EVERYTHING: CURVES}, optional={"brand": CURVES, "nonbrand": CURVES}),
+    coefficients=st.builds(gain.ReachCoefficients, st.floats(-3, 4), st.floats(0, 0.1), st.floats(0, 3)),
+    brand_terms=st.sampled_from([(), ("acme",), ("acme tools", "straße")]),
+)
+
+
+def found(context: Context, model: GainModel = PRIOR_MODEL) -> dict[str, Difference]:
+    return {each.keyword_id: each for each in differences(context, TODAY, 10_000, model).create}
 
 
 def check(values: list[Keyword], context: Context) -> None:
@@ -71,14 +90,26 @@ def check(values: list[Keyword], context: Context) -> None:
     assert document == {name for name, each in answered.items() if each.opportunity_type == "low_hanging_fruit"}
 
 
-def check_gain(value: Keyword, difference: Difference) -> None:
+def check_gain(value: Keyword, difference: Difference, model: GainModel = PRIOR_MODEL) -> None:
     demand = opportunity_rules.demand_of(value)
     assert demand is not None
     assert value.current_ranking is not None
-    expectation = gain.expect(current=value.current_ranking, demand=demand.monthly, difficulty=value.difficulty_score)
+    expectation = model.expect(
+        current=value.current_ranking,
+        demand=demand.monthly,
+        difficulty=value.difficulty_score,
+        segment=model.segment_of(value.keyword),
+    )
     assert expectation is not None
     assert difference.expected_gain == pytest.approx(expectation.gain, rel=1e-9)
-    assert difference.reachable_ranking == expectation.target
+    chosen = model.moved(
+        demand=demand.monthly,
+        current=value.current_ranking,
+        target=difference.reachable_ranking or 0,
+        difficulty=value.difficulty_score,
+        segment=model.segment_of(value.keyword),
+    )
+    assert chosen.gain == pytest.approx(expectation.gain, rel=1e-9), "of targets that are worth the same, either"
 
 
 @settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -89,6 +120,78 @@ def test_members_and_gains_are_those_of_the_rules(
     values = [keyword(tenant, f"keyword {number}", **each) for number, each in enumerate(fields)]
     warehouse.keywords(*values)
     check(values, tenant)
+
+
+TEXTS = ("acme {0}", "ACME  tools {0}", "acmetools {0}", "in der STRASSE {0}", "drill {0}", "{0} acme")
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(fields=st.lists(FIELDS, min_size=60, max_size=60), model=MODELS)
+def test_a_fitted_model_gives_the_same_in_the_warehouse_as_in_python(
+    fields: list[dict[str, Any]], model: GainModel, tenant: Context, warehouse: Warehouse
+) -> None:
+    values = [keyword(tenant, TEXTS[number % len(TEXTS)].format(number), **each) for number, each in enumerate(fields)]
+    warehouse.keywords(*values)
+    answered = found(tenant, model)
+    expected = {each.keyword_id: opportunity_of(each, NOW, model) for each in values}
+    assert {name: each.opportunity_type for name, each in answered.items()} == {
+        name: each.opportunity_type for name, each in expected.items() if each is not None
+    }
+    for value in values:
+        if value.keyword_id in answered:
+            check_gain(value, answered[value.keyword_id], model)
+
+
+def test_what_moved_far_is_to_be_computed_afresh_and_nothing_else(
+    tenant: Context, warehouse: Warehouse, fruit: KeywordMaker
+) -> None:
+    near, far, worked_on, priced = (fruit(name) for name in ("near", "far", "worked on", "priced"))
+    now = opportunity_of(near, NOW, PRIOR_MODEL)
+    assert now is not None
+    assert now.expected_gain is not None
+    warehouse.keywords(near, far, worked_on, priced)
+    stored = [
+        opportunity(near, expected_gain=now.expected_gain * 1.2),
+        opportunity(far, expected_gain=now.expected_gain * 2),
+        opportunity(worked_on, expected_gain=now.expected_gain * 2, status="in_progress"),
+        opportunity(priced, expected_gain=now.expected_gain, expected_value_minor=9000, currency="EUR"),
+    ]
+    warehouse.opportunities(*stored)
+    answer = differences(tenant, TODAY, 100)
+    assert {each.keyword_id for each in answer.refresh} == {far.keyword_id, priced.keyword_id}
+    assert (answer.kept, answer.refreshable, answer.creatable, answer.closable) == (4, 2, 0, 0)
+    for each in stored:
+        afresh = opportunity_of(near, NOW, PRIOR_MODEL)
+        assert afresh is not None
+        assert is_moved(each, afresh) == (each.opportunity_id in {found.opportunity_id for found in answer.refresh})
+
+
+def test_what_a_visit_is_worth_reaches_what_is_stored(
+    tenant: Context, warehouse: Warehouse, fruit: KeywordMaker
+) -> None:
+    model = GainModel(value_per_visit_minor=100, currency="EUR")
+    value = fruit("priced")
+    now = opportunity_of(value, NOW, model)
+    assert now is not None
+    assert now.expected_value_minor is not None
+    warehouse.keywords(value)
+    for stored_value, moved in ((now.expected_value_minor, False), (now.expected_value_minor // 3, True), (None, True)):
+        stored = opportunity(value, expected_gain=now.expected_gain, expected_value_minor=stored_value, currency="EUR")
+        warehouse.opportunities(stored)
+        assert differences(tenant, TODAY, 10, model).refreshable == int(moved), stored_value
+        assert is_moved(stored, now) == moved, stored_value
+
+
+def test_a_curve_that_is_flat_expects_nothing_and_ends_what_there_was(
+    tenant: Context, warehouse: Warehouse, fruit: KeywordMaker
+) -> None:
+    flat = GainModel(curves={EVERYTHING: falling_curve([0.01] * gain.WORST_RANK)})
+    value = fruit("flat")
+    warehouse.keywords(value)
+    warehouse.opportunities(opportunity(value))
+    assert opportunity_of(value, NOW, flat) is None
+    answer = differences(tenant, TODAY, 10, flat)
+    assert (answer.creatable, answer.closable) == (0, 1)
 
 
 def test_every_rank_and_difficulty_has_the_gain_of_the_formula(tenant: Context, warehouse: Warehouse) -> None:
