@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from common.answers import Record
 from common.aso.addresses import host_of, is_registrable, is_within, registrable_host
+from common.aso.detectors.purposes import CONTENT_GAP_SCAN
 from common.aso.models import Device, Locale
 from common.aso.normalize import holds_term, normalized_keyword
 from common.aso.site.entities import ASO_SETTINGS
@@ -18,6 +19,7 @@ from common.aso.site.models import AsoSettings, CompetitorSet, SettingsInput, Tr
 from common.context import Context
 from common.errors import FieldError, PreconditionFailed, Unprocessable
 from common.store import Repository, Work, write_record
+from common.warehouse.marks import EVERYTHING, set_marks
 
 NEVER = datetime.fromtimestamp(0, UTC)
 """Version of settings that nobody has set."""
@@ -141,7 +143,10 @@ def _written(context: Context, change: Callable[[SettingsInput], SettingsInput])
             after = after.model_copy(update={"updated_at": now})
         return work.update(ASO_SETTINGS, record, after)
 
-    return write_record(context, work)
+    written = write_record(context, work)
+    # Settings have no table whose rows would do it: who the competitors are decides what a content gap is.
+    set_marks(context, context.tenant_id, [(CONTENT_GAP_SCAN, EVERYTHING)])
+    return written
 
 
 def _fields(settings: SettingsInput) -> dict[str, object]:
