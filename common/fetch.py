@@ -192,6 +192,19 @@ def post(
     raise FetchFailed("too_many_redirects", f"{url!r} redirects what is sent to it.", url=url)
 
 
+def check(context: Context, url: str) -> None:
+    """Refuse an address that would not be called, before any work is begun for it.
+
+    The name may lead elsewhere by the time it is called; ``get`` checks again.
+
+    Raises:
+        FetchRefused: ``invalid_url``, ``blocked_address``.
+        FetchFailed: ``host_not_found``, ``fetch_timed_out``.
+    """
+    end = time.monotonic() + context.deadline.timeout(5, "web")
+    _Call(context, web_address(url), Limits(), end).check()
+
+
 def _own_headers(address: WebAddress, headers: Mapping[str, str], *, abroad: bool) -> dict[str, str]:
     given = {name.lower(): value for name, value in headers.items()}
     if abroad:
@@ -212,6 +225,11 @@ class _Call:
         self._address = address
         self._limits = limits
         self._end = end
+
+    def check(self) -> None:
+        """Resolve the host, and refuse it where it may not be called."""
+        with self._explained():
+            self._checked()
 
     def answer(
         self, headers: Mapping[str, str], content_types: tuple[str, ...], *, method: str = "GET", content: bytes = b""

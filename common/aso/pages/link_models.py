@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from common.aso.content_models import Address
+from common.jobs.models import JobView
 from common.model import Model, Timestamp
 
 LinkState = Literal["linked", "nofollow", "missing", "unknown"]
@@ -109,3 +110,10 @@ class LinkAuditReport(Model):
 
     audit: LinkAudit
     missing_links: list[MissingLink] = Field(description="The first 500, the hub's own first.")
+
+
+class LinkAuditAnswer(Model):
+    """The audit of the links that were given, or the job that fetches the pages."""
+
+    report: LinkAuditReport | None = None
+    job: JobView | None = None

@@ -1,15 +1,29 @@
-"""The links between a hub and its spokes: which are there, which are missing, which spokes nobody links to."""
+"""The links between a hub and its spokes: which are there, which are missing, which spokes nobody links to.
+
+Pages are counted one after the other in a ``Tally``, which is small enough for the checkpoint of a job: what a page
+links to is kept as a letter for each spoke.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from urllib.parse import urljoin
 
 from common.aso.addresses import page_key
 from common.aso.models import ContentPiece
 from common.aso.pages.link_models import MAX_SPOKES, LinkAudit, LinkState, SpokeLinks
+
+LETTERS: Mapping[str, LinkState] = {
+    "l": "linked",
+    "n": "nofollow",
+    "m": "missing",
+    "u": "unknown",
+    "-": "unknown",  # nobody looked yet
+}
+NOT_GIVEN = "not_given"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -18,7 +32,7 @@ class ReadPage:
 
     Attributes:
         followed: Pages it links to, by ``page_key``.
-        nofollow: Pages it links to with a link that asks not to be followed only.
+        nofollow: Pages it links to only with links that ask not to be followed.
         problem: Why it was not read; None where it was.
     """
 
@@ -26,16 +40,13 @@ class ReadPage:
     nofollow: frozenset[str] = frozenset()
     problem: str | None = None
 
-    def state(self, key: str) -> LinkState:
-        """Return how the page links to another one."""
-        if self.problem is not None:
-            return "unknown"
+    def letter(self, key: str | None) -> str:
+        """Return how the page links to another one, as a letter of ``LETTERS``."""
+        if self.problem is not None or key is None:
+            return "u"
         if key in self.followed:
-            return "linked"
-        return "nofollow" if key in self.nofollow else "missing"
-
-
-UNREAD = ReadPage(problem="not_given")
+            return "l"
+        return "n" if key in self.nofollow else "m"
 
 
 def read_page(url: str, links: Iterable[tuple[str, bool]]) -> ReadPage:
@@ -53,68 +64,124 @@ def read_page(url: str, links: Iterable[tuple[str, bool]]) -> ReadPage:
     return ReadPage(followed=frozenset(followed), nofollow=frozenset(unfollowed - followed))
 
 
-def audited(
-    hub: ContentPiece, spokes: Sequence[ContentPiece], pages: Mapping[str, ReadPage], now: datetime, **about: object
-) -> LinkAudit:
-    """Return the audit of a hub.
+class Tally:
+    """The links of a hub as far as its pages were read.
+
+    Attributes:
+        hub: The hub.
+        covered: The published spokes that are covered, the oldest first.
 
     Args:
         hub: The hub.
         spokes: All its spokes, the oldest first.
-        pages: What was read, by ``page_key``; a page that is not in it was not read.
-        now: The moment of the audit.
-        about: ``source``, ``job_id``, ``created_at``.
+        state: What ``state`` returned for the same spokes; those that came later are not covered.
     """
-    published = [spoke for spoke in spokes if spoke.status == "published" and spoke.url is not None]
-    covered = published[:MAX_SPOKES]
-    hub_key = page_key(hub.url or "")
-    hub_page = UNREAD if hub_key is None else pages.get(hub_key, UNREAD)
-    keys = {spoke.content_id: page_key(spoke.url or "") or "" for spoke in covered}
-    inbound = _inbound(keys, pages)
-    rows = []
-    for spoke in covered:
-        key = keys[spoke.content_id]
-        page = pages.get(key, UNREAD)
-        rows.append(
+
+    def __init__(
+        self, hub: ContentPiece, spokes: Sequence[ContentPiece], state: Mapping[str, Any] | None = None
+    ) -> None:
+        published = [spoke for spoke in spokes if spoke.status == "published" and spoke.url is not None]
+        if state is not None:
+            known = set(state["spokes"])
+            published = [spoke for spoke in published if spoke.content_id in known]
+        self.hub = hub
+        self.covered = published[:MAX_SPOKES]
+        self._unpublished = len(spokes) - len(published)
+        self._left_out = len(published) - len(self.covered)
+        self._hub_key = page_key(hub.url or "")
+        self._keys = [page_key(spoke.url or "") for spoke in self.covered]
+        self._positions = {key: at for at, key in enumerate(self._keys) if key is not None}
+        self._from_hub, self._to_hub = ["-"] * len(self.covered), ["-"] * len(self.covered)
+        self._inbound = [0] * len(self.covered)
+        self._problems: dict[str, str] = {}
+        self._hub_problem: str | None = NOT_GIVEN
+        if state is not None:
+            self._restore(state)
+
+    def add_hub(self, page: ReadPage) -> None:
+        """Count what the hub's page links to."""
+        self._hub_problem = page.problem
+        self._from_hub = [page.letter(key) for key in self._keys]
+
+    def add_spoke(self, at: int, page: ReadPage) -> None:
+        """Count what a spoke's page links to.
+
+        Args:
+            at: Position of the spoke among ``covered``.
+            page: What was read.
+        """
+        spoke = self.covered[at]
+        self._problems.pop(spoke.content_id, None)
+        if page.problem is not None:
+            self._problems[spoke.content_id] = page.problem
+        self._to_hub[at] = page.letter(self._hub_key)
+        for key in page.followed:
+            other = self._positions.get(key)
+            if other is not None and other != at:
+                self._inbound[other] += 1
+
+    def waiting(self) -> list[int]:
+        """Return the positions of the spokes whose pages nobody looked at yet."""
+        return [at for at, letter in enumerate(self._to_hub) if letter == "-"]
+
+    def state(self) -> dict[str, Any]:
+        """Return what is needed to go on later: about 50 bytes a spoke."""
+        return {
+            "spokes": [spoke.content_id for spoke in self.covered],
+            "from_hub": "".join(self._from_hub),
+            "to_hub": "".join(self._to_hub),
+            "inbound": list(self._inbound),
+            "problems": dict(self._problems),
+            "hub_problem": self._hub_problem,
+        }
+
+    def audit(self, now: datetime, **about: object) -> LinkAudit:
+        """Return the audit.
+
+        Args:
+            now: The moment of the audit.
+            about: ``source``, ``job_id``, ``created_at``.
+        """
+        rows = [
             SpokeLinks(
                 content_id=spoke.content_id,
-                from_hub=hub_page.state(key),
-                to_hub="unknown" if hub_key is None else page.state(hub_key),
-                from_siblings=inbound.get(key, 0),
-                problem=page.problem,
+                from_hub=LETTERS[self._from_hub[at]],
+                to_hub=LETTERS[self._to_hub[at]],
+                from_siblings=self._inbound[at],
+                problem=self._problems.get(spoke.content_id, NOT_GIVEN if self._to_hub[at] == "-" else None),
             )
+            for at, spoke in enumerate(self.covered)
+        ]
+        return LinkAudit.model_validate(
+            {
+                "content_id": self.hub.content_id,
+                "tenant_id": self.hub.tenant_id,
+                **_figures(rows, self._hub_problem),
+                "hub_problem": self._hub_problem,
+                "unpublished": self._unpublished,
+                "left_out": self._left_out,
+                "checked_at": now,
+                "updated_at": now,
+                "created_at": now,
+                **about,
+            }
         )
-    return LinkAudit.model_validate(
-        {
-            "content_id": hub.content_id,
-            "tenant_id": hub.tenant_id,
-            **_figures(rows, hub_page.problem),
-            "hub_problem": hub_page.problem,
-            "unpublished": len(spokes) - len(published),
-            "left_out": len(published) - len(covered),
-            "checked_at": now,
-            "updated_at": now,
-            "created_at": now,
-            **about,
-        }
-    )
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        """Take over what was counted before; spokes that are gone meanwhile are left out."""
+        before = {name: at for at, name in enumerate(state["spokes"])}
+        places = [before[spoke.content_id] for spoke in self.covered]
+        self._from_hub = [state["from_hub"][at] for at in places]
+        self._to_hub = [state["to_hub"][at] for at in places]
+        self._inbound = [int(state["inbound"][at]) for at in places]
+        self._problems = dict(state["problems"])
+        self._hub_problem = state["hub_problem"]
 
 
 def without_spokes(audit: LinkAudit, gone: Mapping[str, str | None]) -> LinkAudit:
     """Return an audit as it stands without some spokes: its figures cover those that are left."""
     rows = [row for row in audit.spokes if row.content_id not in gone]
     return audit.model_copy(update=_figures(rows, audit.hub_problem))
-
-
-def _inbound(keys: Mapping[str, str], pages: Mapping[str, ReadPage]) -> dict[str, int]:
-    """Return how many other spokes link to each spoke, by its page."""
-    counts: dict[str, int] = {}
-    wanted = set(keys.values())
-    for key in wanted:
-        page = pages.get(key, UNREAD)
-        for linked in page.followed & (wanted - {key}):
-            counts[linked] = counts.get(linked, 0) + 1
-    return counts
 
 
 def _figures(rows: Sequence[SpokeLinks], hub_problem: str | None) -> dict[str, object]:
