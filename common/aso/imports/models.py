@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from common.aso.imports.plan import Warned
 from common.aso.imports.table import Basis, Format
@@ -106,6 +106,8 @@ class Preview(Model):
 
     Where ``recognised`` is null, no known header was found: name the columns by ``mapping``.
     """
+
+    model_config = ConfigDict(str_strip_whitespace=False)  # a tab is a delimiter
 
     recognised: Likeness | None
     others: list[Likeness] = Field(description="What else it looks like, less so.", examples=[[]])

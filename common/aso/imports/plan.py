@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from common.aso.imports.cells import Mark
 from common.aso.imports.dialect import Match, header_of
@@ -41,6 +41,8 @@ class Warned(Model):
 
 class Plan(Model):
     """How a file is read."""
+
+    model_config = ConfigDict(str_strip_whitespace=False)  # a tab is a delimiter
 
     format: Format
     table: str
