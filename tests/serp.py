@@ -83,7 +83,7 @@ def serpapi(server: SerpServer, asked: dict[str, Any]) -> dict[str, Any]:
         "ads": [{"position": 1, "link": "https://ads.example/"}],
         "related_questions": [{"question": "What?"}],
         "organic_results": [
-            {"position": rank, "title": "A title", "link": url, **({"sitelinks": {}} if rank > 1 else {})}
+            {"position": rank, "title": "A title", "link": url, **({"sitelinks": {"inline": [{}]}} if rank > 1 else {})}
             for rank, url in enumerate(found, 1)
         ],
         "serpapi_pagination": {"current": 1, **({"next": "https://serpapi.com/search.json?start=10"} if more else {})},
