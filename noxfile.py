@@ -141,6 +141,22 @@ def cost(session: nox.Session) -> None:
 
 
 @nox.session
+def deploy(session: nox.Session) -> None:
+    """Deploy: ``-- --var-file environments/mine.tfvars``; ``--dry-run`` says what would happen and needs no cloud."""
+    _install(session)
+    _generate(session, "--check")
+    session.run("python", "-m", "triggers.bundle")
+    session.run("python", "-m", "triggers.deploy.rollout", *session.posargs)
+
+
+@nox.session
+def destroy(session: nox.Session) -> None:
+    """Take a deployment away, all but its data: ``-- --var-file environments/mine.tfvars``; ``--help`` for the rest."""
+    _install(session)
+    session.run("python", "-m", "triggers.deploy.destroy", *session.posargs)
+
+
+@nox.session
 def schema(session: nox.Session) -> None:
     """Change schemas without losing data: ``-- check``, ``plan``, ``apply``, ``snapshot``, ``bump``, ``release``."""
     _install(session)
