@@ -231,7 +231,7 @@ def test_a_merging_that_was_interrupted_goes_on(
     opportunity(tenant, "a", "low_hanging_fruit")
     content.create(tenant, ContentCreate(content_type="hub", keyword_primary="a", title="x"))
     monkeypatch.setattr(service, "OBSERVATIONS", 3)
-    original, done = service.transact, iter(range(100))
+    original, done = transact, iter(range(100))
 
     def dying(*arguments: Any, **options: Any) -> Any:
         if next(done) == survived:
