@@ -17,6 +17,7 @@ BENCHMARKS = {
     "warehouse": "Rows into BigQuery",
     "invalidation": "Cache invalidation",
     "scan": "Opportunity scan",
+    "schedule": "Hourly schedule of scans",
     "bundles": "Bundle build",
     "memory": "Memory",
     "terraform": "From declarations to a plan",

@@ -49,12 +49,12 @@ def provisioned(clients: Clients) -> Context:
     return context
 
 
-def large_tenant(clients: Clients) -> Context:
+def large_tenant(clients: Clients, size: int = LARGE, limit: int = LIMIT) -> Context:
     """Return a tenant with many keywords in the warehouse, and the documents of those that a scan will look at."""
     context = provisioned(clients)
-    query.run(context, KEYWORDS, {"number": LARGE}, timeout=120, attempts=1)
+    query.run(context, KEYWORDS, {"number": size}, timeout=120, attempts=1)
     now = datetime.now(UTC)
-    looked_at = [each.keyword_id for each in differences(context, now.date(), LIMIT).create]
+    looked_at = [each.keyword_id for each in differences(context, now.date(), limit).create]
     sql = """\
 SELECT keyword_id, keyword, search_volume, difficulty_score, current_ranking, last_checked, observed_impressions
 FROM {keywords_latest}
