@@ -17,6 +17,7 @@ NOT_FOUND: Mapping[str, str] = {
     "keyword_id": "keyword_not_found",
     "opportunity_id": "opportunity_not_found",
     "job_id": "job_not_found",
+    "audit_id": "site_audit_not_found",
 }
 """Code of the 404 that another tenant's id in the path gets."""
 
@@ -105,6 +106,7 @@ def minimal(operation: Operation, place: Field) -> Any:
         ("aso-content-update", "hub_id"): {},
         ("aso-opportunity-update", "content_id"): {},
         ("aso-keyword-upsert", "content_id"): {"rows": [{"keyword": "unwanted"}]},
+        ("aso-onpage-score", "content_id"): {"keyword": "unwanted", "text": "unwanted"},
         ("aso-rank-record", "keyword_id"): {"rows": [{"state": "check_failed", "date": "2026-11-01"}]},
     }
     known = (operation.name, place.name)

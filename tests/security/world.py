@@ -60,6 +60,7 @@ def settle(stack: Stack, tenant: TenantHandle, mark: str) -> Holdings:
     ids["opportunity_id"] = opportunities[0]
     ids["key_id"] = stack.get(f"/v1/tenants/{tenant.tenant_id}/api-keys").json()["items"][-1]["key_id"]
     ids["dead_letter_id"] = _dead_letter(stack, mark)
+    ids["audit_id"] = _audits(tenant, mark, hub)
     stack.settled()
     others = frozenset({*keywords[1:], *opportunities[1:]})
     return Holdings(tenant=tenant, mark=mark, ids=ids, spoke=spoke, cursors=_cursors(tenant), others=others)
@@ -76,6 +77,7 @@ ID_NAMES = frozenset(
         "opportunity_id",
         "key_id",
         "dead_letter_id",
+        "audit_id",
     }
 )
 """Names of ids that ``settle`` makes one of."""
@@ -140,6 +142,17 @@ def _import(tenant: TenantHandle, mark: str) -> str:
             what="the import ends",
         )
     return str(jobs[0])
+
+
+def _audits(tenant: TenantHandle, mark: str, hub: str) -> str:
+    """Audit the site twice, the hub's page and its links; return the id of an audit of the site."""
+    site = {"sitemaps": [{"text": f"https://example.com/{mark}/listed"}], "site_url": "https://example.com/"}
+    audits = [tenant.client.post("/v1/aso/site-audit", site).json()["audit"]["audit_id"] for _ in range(2)]
+    scored = tenant.client.post("/v1/aso/onpage-score", {"content_id": hub, "text": f"All of {mark}."})
+    assert scored.status_code == 201, scored.text
+    linked = tenant.client.post(f"/v1/aso/hubs/{hub}/link-audit", {"pages": []})
+    assert linked.status_code == 201, linked.text
+    return str(audits[0])
 
 
 def _scanned(tenant: TenantHandle) -> list[str]:
