@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Sequence
-from datetime import date, timedelta
+from collections.abc import Callable, Iterable
+from datetime import date
 from typing import Any
 
 import pytest
@@ -35,18 +35,12 @@ def fact(day: date, **fields: Any) -> PerformanceRow:
     return PerformanceRow(**values)
 
 
-def weekly_facts(newest: date, visits: Sequence[float | None], **fields: Any) -> list[PerformanceRow]:
-    """Return a row a week, on its last day, the oldest first; None leaves a week out."""
-    last = len(visits) - 1
-    return [
-        fact(
-            newest - timedelta(days=7 * (last - week)),
-            clicks=round(value),
-            **({"impressions": 10 * round(value) + 10} | fields),
-        )
-        for week, value in enumerate(visits)
-        if value is not None
-    ]
+def emptied(context: Context) -> None:
+    """Remove the tenant's facts."""
+    [found] = tenant_facts(context.clients.settings.project, context.tenant_id).values()
+    client = context.clients.get(bigquery_client)
+    for table in (found.rows, found.batches):
+        client.query(f"DELETE FROM {table.sql} WHERE TRUE").result()
 
 
 @pytest.fixture(scope="module")
@@ -61,10 +55,7 @@ def provisioned(clients: Clients) -> str:
 def tenant(clients: Clients, provisioned: str) -> Context:
     """The tenant without facts."""
     context = context_for(clients, provisioned)
-    [found] = tenant_facts(clients.settings.project, context.tenant_id).values()
-    client = clients.get(bigquery_client)
-    for table in (found.rows, found.batches):
-        client.query(f"DELETE FROM {table.sql} WHERE TRUE").result()
+    emptied(context)
     return context
 
 
