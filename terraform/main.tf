@@ -59,6 +59,12 @@ locals {
     XYNERGY_FUNCTION_URL       = local.function_url
     XYNERGY_INVOKER            = "{account}-inv@${var.project_id}.iam.gserviceaccount.com"
     XYNERGY_OPERATOR_KEYS_FILE = "/secrets/operator-keys/keys"
+    XYNERGY_RANK_TRACKING = var.rank_tracking == null ? "" : jsonencode(merge(
+      { for name, value in var.rank_tracking : name => value if value != null && name != "providers" },
+      { providers = [
+        for provider in var.rank_tracking.providers : { for name, value in provider : name => value if value != null }
+      ] },
+    ))
     XYNERGY_RATE_LIMITS = join(",", [
       for tier, limit in var.rate_limits : "${tier}=${limit}" if limit != null
     ])

@@ -153,6 +153,39 @@ variable "project_number" {
   }
 }
 
+variable "rank_tracking" {
+  description = "Providers of result pages in the order they are asked, with what a thousand pages of ten results cost in minor units, and what each tenant may spend at most; null tracks no ranks."
+  type = object({
+    checks_per_day        = optional(number)
+    checks_per_month      = optional(number)
+    currency              = optional(string, "USD")
+    spend_per_day_minor   = optional(number)
+    spend_per_month_minor = optional(number)
+    providers = list(object({
+      name                     = string
+      price_per_thousand_minor = number
+      base_url                 = optional(string)
+    }))
+  })
+  default = null
+
+  validation {
+    condition = var.rank_tracking == null ? true : alltrue([
+      for provider in var.rank_tracking.providers :
+      contains(["dataforseo", "google_search", "serpapi", "serper"], provider.name)
+    ])
+    error_message = "The providers are dataforseo, google_search, serpapi and serper."
+  }
+
+  validation {
+    condition = var.rank_tracking == null ? true : alltrue([
+      for provider in var.rank_tracking.providers :
+      provider.price_per_thousand_minor >= 0 && floor(provider.price_per_thousand_minor) == provider.price_per_thousand_minor
+    ])
+    error_message = "A price is a whole number of minor units for a thousand pages."
+  }
+}
+
 variable "rate_limits" {
   description = "Calls a minute by rate tier; tiers left out keep the values of document 004."
   type = object({

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 from common.clients.registry import Clients
 from common.settings import Settings
 from tests.common.aso.search_console_api.server import SearchConsoleServer, search_console
+from tests.serp import KEYS, SerpServer, serp_server
 from tests.stack import Stack, TenantHandle, TestEmulators
 from triggers.local.cloud import LocalCloud
 
@@ -65,7 +67,16 @@ def search_console_server() -> Iterator[SearchConsoleServer]:
 
 
 @pytest.fixture(scope="session")
-def cloud(emulators: TestEmulators, search_console_server: SearchConsoleServer) -> Iterator[Stack]:
+def serp_providers() -> Iterator[SerpServer]:
+    """The providers of result pages that the local cloud calls; tests give them results of their own keywords."""
+    with serp_server() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def cloud(
+    emulators: TestEmulators, search_console_server: SearchConsoleServer, serp_providers: SerpServer
+) -> Iterator[Stack]:
     """The local cloud with this repository's functions, on the emulators of the session, started once.
 
     Schedules fire by hand only (``cloud.fire``), so that no test depends on the clock.
@@ -76,6 +87,8 @@ def cloud(emulators: TestEmulators, search_console_server: SearchConsoleServer) 
         # Web sites of tests are servers on this machine.
         environment.setenv("XYNERGY_FETCH_LOOPBACK", "1")
         environment.setenv("XYNERGY_SEARCH_CONSOLE_URL", search_console_server.url)
+        environment.setenv("XYNERGY_RANK_TRACKING", serp_providers.deployment("serpapi", "dataforseo"))
+        environment.setenv("XYNERGY_RANK_PROVIDER_KEYS", json.dumps(KEYS))
         local = LocalCloud(
             port=0, project="test-cloud", emulators=emulators.services, schedules=False, log_format="json"
         )

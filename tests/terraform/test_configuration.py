@@ -96,6 +96,7 @@ OUT_OF_RANGE = {
     "log_retention_days": ["0", "1 to 3650 days"],
     "project_id": ["x", "A project id has"],
     "project_number": ["one", "A project number has"],
+    "rank_tracking": ['{"providers":[{"name":"other","price_per_thousand_minor":1}]}', "The providers are"],
     "rate_limits": ['{"standard":0}', "A rate limit is"],
     "redis": ['{"tier":"GOLD"}', "The tier of Redis"],
     "region": ["mars", "A region is"],
