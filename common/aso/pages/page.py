@@ -139,7 +139,7 @@ class _Reader:
     def start(self, tag: Start) -> None:
         """Take a start tag."""
         if tag.name not in INLINE:
-            self.block_over()
+            self._part_words()
         if "itemscope" in tag.attributes or "typeof" in tag.attributes:
             self.page.microdata += 1
         handler = _HANDLERS.get(tag.name)
@@ -155,7 +155,7 @@ class _Reader:
     def end(self, tag: End) -> None:
         """Take an end tag: it closes what was opened within, too; one that closes nothing is passed over."""
         if tag.name not in INLINE:
-            self.block_over()
+            self._part_words()
         if tag.name == "a":
             self._link_over()
         if tag.name in HEADINGS:
@@ -228,8 +228,9 @@ class _Reader:
         if tag.attributes.get("type", "").partition(";")[0].strip().lower() == "application/ld+json":
             self.page.json_ld.append(tag.raw or "")
 
-    def break_line(self, _: Start) -> None:
-        """Keep words apart that a line break parts."""
+    def _part_words(self) -> None:
+        """Keep words apart that stand in different blocks or lines."""
+        self.block_over()
         for text in (self._heading, self._link[2] if self._link else None):
             if text is not None:
                 text.append(" ")
@@ -255,7 +256,6 @@ class _Reader:
 _HANDLERS: Mapping[str, Callable[[_Reader, Start], None]] = {
     "a": _Reader.anchor,
     "base": _Reader.head_base,
-    "br": _Reader.break_line,
     "html": _Reader.root,
     "img": _Reader.image,
     "link": _Reader.head_link,
