@@ -77,10 +77,11 @@ def test_labels_without_a_pattern_are_never_applied() -> None:
 
 def test_a_model_worse_than_the_rules_is_not_applied(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keywords that the rules get right, and a model that says the same of all of them."""
+    wordings: tuple[tuple[str, Intent], ...] = (("buy {}", "transactional"), ("best {}", "commercial"))
     known = [
-        Sample(keyword_id=f"k{number}", text=text.format(THINGS[number % 8]), intent=intent)
+        Sample(keyword_id=f"k{number}", text=wordings[number % 2][0].format(THINGS[number % 8]), intent=intent)
         for number in range(240)
-        for text, intent in [(("buy {}", "transactional"), ("best {}", "commercial"))[number % 2]]  # type: ignore[attr-defined]
+        for intent in [wordings[number % 2][1]]
     ]
     assert learnt(known).reason is None
     monkeypatch.setattr(training, "answer", lambda classifier, threshold, text: ("informational", 1.0))
