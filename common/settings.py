@@ -56,7 +56,8 @@ class Settings:
             ``common.aso.tracking.deployment``); empty: nobody.
         rank_provider_keys: Their keys as a JSON map by provider (``XYNERGY_RANK_PROVIDER_KEYS``, a secret).
         search_console_url: Address of the Search Console API; empty means that it is not called.
-        search_console_calls: Calls to it that a tenant's synchronisation may make a day.
+        search_console_calls: Calls to it that a tenant's synchronisation may make a day; each may load rows, and
+            BigQuery takes 1,500 load jobs a table and day.
         emulators: The emulator variables that are set, by name.
     """
 

@@ -25,7 +25,7 @@ Device = Literal["desktop", "mobile", "tablet"]
 Country = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{3}$", to_lower=True)]
 """ISO 3166-1 alpha-3 in lower case; ``zzz`` where the source does not know."""
 PageAddress = Annotated[str, StringConstraints(min_length=1, max_length=2048)]
-Site = Annotated[str, StringConstraints(pattern=r"^(sc-domain:[a-z0-9.-]{1,253}|https?://[^\s]{1,2000})$")]
+Site = Annotated[str, StringConstraints(min_length=1, max_length=2048)]
 """A Search Console property: ``sc-domain:example.com`` or an address prefix such as ``https://www.example.com/``."""
 Source = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 

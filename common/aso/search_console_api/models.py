@@ -21,7 +21,7 @@ class SyncResult(Model):
         rows: Rows stored.
         refused: Rows that are no figures of a search or page; they are in the job's error file.
         calls: Calls to the API.
-        remaining: Cuts of days that are left for the next run.
+        remaining: Cuts of days that are left for the next run; null where it stopped before they were counted.
         stopped: Why something remains: our own budget of calls, or the API's quota; null where nothing does.
         newest_day: Last day that the API has; null where it has none.
     """
@@ -31,6 +31,6 @@ class SyncResult(Model):
     rows: int = 0
     refused: int = 0
     calls: int = 0
-    remaining: int = 0
+    remaining: int | None = 0
     stopped: Stopped | None = None
     newest_day: Day | None = None

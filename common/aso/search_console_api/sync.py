@@ -26,6 +26,8 @@ from common.aso.search_console_api.models import Stopped, SyncResult
 from common.jobs.run import JobEnded, JobRun
 from common.warehouse.facts import append_facts, publish_slice, sequence_now, wake_facts
 
+PARTS = 1000
+"""Pages of a cut at most, for numbering parts of the error file."""
 WAITS = 12
 """Times in a row that a job waits for quota: three hours of load quota, then the next day's run takes over."""
 
@@ -97,14 +99,14 @@ class _Sync:
         self.api = SearchConsole(context=job.context, authorization=authorization_of(job.context))
         self.budget = Budget(job.context, today())
         self.newest: date | None = None
-        self.left: list[DayCut] = []
+        self.left: list[DayCut] | None = None
 
     def run(self) -> Mapping[str, Any]:
         """Fetch what is missing."""
-        self.left = self._missing()
-        while self.left:
-            self._fetch(self.left[0])
-            self._publish(self.left.pop(0))
+        self.left = left = self._missing()
+        while left:
+            self._fetch(left[0])
+            self._publish(left.pop(0))
         return self.result()
 
     def wait(self, stop: QuotaExceeded) -> Mapping[str, Any]:
@@ -120,7 +122,8 @@ class _Sync:
         """Return what the job came to."""
         counts = {name: getattr(self.state, name) for name in ("days", "rows", "refused", "calls")}
         newest = None if self.newest is None else self.newest.isoformat()
-        made = SyncResult(site=self.site, remaining=len(self.left), stopped=stopped, newest_day=newest, **counts)
+        remaining = None if self.left is None else len(self.left)
+        made = SyncResult(site=self.site, remaining=remaining, stopped=stopped, newest_day=newest, **counts)
         return made.model_dump(mode="json")
 
     def _missing(self) -> list[DayCut]:
@@ -164,7 +167,8 @@ class _Sync:
         state = self.state
         found, refused = performance_rows(cut, rows)
         if refused:
-            self.job.write_errors(state.calls, ["slice", "keys"], [(cut.slice, " ".join(row.keys)) for row in refused])
+            part = state.published * PARTS + state.start_row // PAGE_ROWS
+            self.job.write_errors(part, ["slice", "keys"], [(cut.slice, " ".join(row.keys)) for row in refused])
         made = fact_rows(self.context.tenant_id, found, import_id=None)
         if made:
             append_facts(self.context, declared(), made, batch=state.batch, sequence=state.sequence, slice=cut.slice)
@@ -181,4 +185,5 @@ class _Sync:
 
     def _progress(self, *, flush: bool = False) -> None:
         done = self.state.published
-        self.job.progress(done, total=done + len(self.left), checkpoint=asdict(self.state), flush=flush)
+        total = None if self.left is None else done + len(self.left)
+        self.job.progress(done, total=total, checkpoint=asdict(self.state), flush=flush)
