@@ -18,7 +18,6 @@ from triggers import http
 def ctr_curve_list(query: CurveQuery, context: Context) -> Cached[CtrCurves]:
     """List the curves of all searches, brand, device and feature, with what each was fitted to.
 
-    Before the first fit there is the published prior alone, under version 0. `ctr_curve_not_found` for a segment that
-    was never seen.
+    Before the first fit there is the published prior alone, under version 0. A segment that was never seen has none.
     """
     return fit.listed(context, query)

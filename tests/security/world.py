@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from google.cloud import bigquery, firestore
 
+from common.aso.gain_model.outcomes import measure
+from common.aso.opportunities import update
+from common.aso.opportunity_models import OpportunityUpdate
 from common.clients.bigquery import bigquery_client
 from common.clients.firestore import firestore_client
 from common.clients.storage import storage_client
+from common.context import Context, Principal
 from common.publish import publish
 from common.registry import entities
 from tests.operations import OPERATIONS, Operation
@@ -58,6 +62,7 @@ def settle(stack: Stack, tenant: TenantHandle, mark: str) -> Holdings:
     ids["job_id"] = ids["import_id"] = _import(tenant, mark)
     opportunities = wait_for(lambda: _scanned(tenant), 60, every=0.3, what="the scan finds opportunities")
     ids["opportunity_id"] = opportunities[0]
+    _measured(stack, tenant, opportunities[1:3])
     ids["key_id"] = stack.get(f"/v1/tenants/{tenant.tenant_id}/api-keys").json()["items"][-1]["key_id"]
     ids["dead_letter_id"] = _dead_letter(stack, mark)
     ids["audit_id"] = _audits(tenant, mark, hub)
@@ -159,6 +164,20 @@ def _scanned(tenant: TenantHandle) -> list[str]:
     answer = tenant.client.post("/v1/aso/opportunities/scan")
     found = [item["opportunity_id"] for item in answer.json()["items"]] if answer.status_code == 200 else []
     return found if len(found) > 1 else []
+
+
+def _measured(stack: Stack, tenant: TenantHandle, opportunities: Sequence[str]) -> None:
+    """Act on opportunities and measure what came of them, at both horizons, ahead of time."""
+    context = Context(
+        function="aso-opportunity-outcome-tenant",
+        tenant_id=tenant.tenant_id,
+        principal=Principal(kind="service", id="tests", tenant_id=tenant.tenant_id, role="service"),
+        clients=stack.clients,
+    )
+    for name in opportunities:
+        for status in ("in_progress", "completed"):
+            update(context, name, OpportunityUpdate.model_validate({"status": status}))
+    measure(context, datetime.now(UTC) + timedelta(days=70))
 
 
 def _dead_letter(stack: Stack, mark: str) -> str:

@@ -25,7 +25,6 @@ from common.aso.gain_model.models import CtrCurves, CtrSegment, CurveQuery, FitR
 from common.aso.gain_model.reach_fit import Attempts, ReachFit
 from common.aso.site.service import site_of
 from common.context import Context
-from common.errors import NotFound
 from common.store import Repository, Work, transact
 from common.warehouse import marks
 from common.warehouse.due import enqueue_due
@@ -126,11 +125,7 @@ def attempts(context: Context, today: date) -> list[Attempts]:
 
 
 def listed(context: Context, query: CurveQuery) -> Cached[CtrCurves]:
-    """Return the tenant's curves through the cache ``aso_ctr_curves``; before the first fit the prior.
-
-    Raises:
-        NotFound: ``ctr_curve_not_found``: there is no such segment.
-    """
+    """Return the tenant's curves through the cache ``aso_ctr_curves``; before the first fit the prior."""
 
     def compute() -> CtrCurves:
         record = Repository(CTR_CURVES, context).find(context.tenant_id)
@@ -138,8 +133,6 @@ def listed(context: Context, query: CurveQuery) -> Cached[CtrCurves]:
         if query.segment is None:
             return curves
         segments = [each for each in curves.segments if each.key == query.segment]
-        if not segments:
-            raise NotFound("ctr_curve_not_found", f"There is no curve of the segment {query.segment!r}.")
         return curves.model_copy(update={"segments": segments})
 
     return cache.read_through(context, ASO_CTR_CURVES, query.model_dump(), compute)
