@@ -161,6 +161,7 @@ locals {
     "pubsub.googleapis.com"            = "events"
     "redis.googleapis.com"             = "cache"
     "run.googleapis.com"               = "functions"
+    "searchconsole.googleapis.com"     = "search performance"
     "secretmanager.googleapis.com"     = "secrets"
     "servicecontrol.googleapis.com"    = "front door"
     "servicemanagement.googleapis.com" = "front door"
