@@ -84,9 +84,10 @@ def manifest(session: nox.Session) -> None:
 
 @nox.session
 def fresh(session: nox.Session) -> None:
-    """Tell whether everything that is generated is as fresh as its source."""
+    """Tell whether everything that is generated is as fresh as its source, and every index of use."""
     _install(session)
     _generate(session, "--check")
+    session.run("python", "-m", "triggers.deploy.indexes")
 
 
 @nox.session

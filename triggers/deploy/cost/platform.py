@@ -13,6 +13,7 @@ from typing import Any
 
 from common.registry import ENTITIES_FILE
 from triggers.cron import parse_cron
+from triggers.deploy.inputs import checked_manifest
 from triggers.deploy.sizes import cpu_of
 from triggers.manifest import MANIFEST_FILE, Entry
 
@@ -103,7 +104,7 @@ class Platform:
 
 def load_platform(manifest: Path = MANIFEST_FILE, entities: Path = ENTITIES_FILE) -> Platform:
     """Read the manifest and the entities."""
-    functions = json.loads(manifest.read_text(encoding="utf-8"))["functions"]
+    functions = checked_manifest(manifest)
     declared: list[dict[str, Any]] = json.loads(entities.read_text(encoding="utf-8"))["entities"]
     return Platform(
         functions=tuple(functions),

@@ -18,6 +18,7 @@ from types import FrameType
 from typing import Any
 
 from common.errors import ConfigurationError, DeclarationError
+from triggers.deploy.inputs import checked_manifest
 from triggers.deploy.rollout import dry
 from triggers.deploy.rollout.failures import Failures
 from triggers.deploy.rollout.machine import Outcome, Rollout
@@ -25,7 +26,7 @@ from triggers.deploy.rollout.ports import OutsideError
 from triggers.deploy.rollout.programs import Gcloud, Planned, Terraform
 from triggers.deploy.rollout.run_admin import RunAdmin
 from triggers.deploy.rollout.smoke import SmokeTest
-from triggers.manifest import ROOT, Entry, load_manifest
+from triggers.manifest import ROOT, Entry
 
 WATCH = 300.0
 FRESH = 1500.0
@@ -71,7 +72,7 @@ class _Token:
 
 
 def _entries() -> dict[str, Entry]:
-    return {entry["name"]: entry for entry in load_manifest()}
+    return {entry["name"]: entry for entry in checked_manifest()}
 
 
 def _dry_run(options: argparse.Namespace) -> int:
