@@ -18,6 +18,8 @@ NOT_FOUND: Mapping[str, str] = {
     "opportunity_id": "opportunity_not_found",
     "job_id": "job_not_found",
     "audit_id": "site_audit_not_found",
+    "cluster_id": "keyword_cluster_not_found",
+    "export_id": "export_not_found",
 }
 """Code of the 404 that another tenant's id in the path gets."""
 

@@ -66,6 +66,7 @@ def settle(stack: Stack, tenant: TenantHandle, mark: str) -> Holdings:
     ids["key_id"] = stack.get(f"/v1/tenants/{tenant.tenant_id}/api-keys").json()["items"][-1]["key_id"]
     ids["dead_letter_id"] = _dead_letter(stack, mark)
     ids["audit_id"] = _audits(tenant, mark, hub)
+    ids |= _clusters_and_export(tenant, mark)
     stack.settled()
     others = frozenset({*keywords[1:], *opportunities[1:]})
     return Holdings(tenant=tenant, mark=mark, ids=ids, spoke=spoke, cursors=_cursors(tenant), others=others)
@@ -73,6 +74,7 @@ def settle(stack: Stack, tenant: TenantHandle, mark: str) -> Holdings:
 
 ID_NAMES = frozenset(
     {
+        *("export_id", "cluster_id"),
         "tenant_id",
         "content_id",
         "hub_id",
@@ -158,6 +160,24 @@ def _audits(tenant: TenantHandle, mark: str, hub: str) -> str:
     linked = tenant.client.post(f"/v1/aso/hubs/{hub}/link-audit", {"pages": []})
     assert linked.status_code == 201, linked.text
     return str(audits[0])
+
+
+def _clusters_and_export(tenant: TenantHandle, mark: str) -> dict[str, str]:
+    """Cluster the keywords, two more of them far from the others, and export them; return the ids."""
+    apart = [{"keyword": f"purple elephant parade tickets {more} {mark}"} for more in ("cheap", "today")]
+    assert tenant.client.post("/v1/aso/keywords", {"rows": apart}).json()["refused"] == 0
+    begun = [
+        tenant.client.post("/v1/aso/keywords/cluster", {}),
+        tenant.client.post("/v1/aso/exports", {"kind": "keywords", "name": mark}),
+    ]
+    jobs = [str(answer.json()["job_id"]) for answer in begun]
+    for job in jobs:
+        wait_for(
+            lambda job=job: tenant.client.get(f"/v1/jobs/{job}").json()["status"] == "succeeded",  # type: ignore[misc]
+            what="the job ends",
+        )
+    cluster = tenant.client.get("/v1/aso/clusters").json()["items"][0]
+    return {"export_id": jobs[1], "cluster_id": str(cluster["cluster_id"])}
 
 
 def _scanned(tenant: TenantHandle) -> list[str]:
