@@ -18,6 +18,8 @@ def normalized_keyword(keyword: str) -> str:
     Folding can undo the normal form and the other way round, so both are repeated until nothing changes; the result
     normalises to itself.
     """
+    if keyword.isascii():
+        return " ".join(keyword.lower().split())
     text, previous = keyword, None
     while text != previous:
         previous = text

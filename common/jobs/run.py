@@ -118,7 +118,7 @@ class JobRun:
         """
         text = io.StringIO(newline="")
         writer = csv.writer(text)
-        writer.writerow(header)
+        writer.writerow(map(harmless, header))
         writer.writerows([harmless(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
         path = f"{_parts_folder(self.job.job_id)}/{part:08d}.csv"
         objects.write(self.context, self._bucket, path, text.getvalue().encode(), CSV)

@@ -14,6 +14,7 @@ from tests.bench.report import show
 BENCHMARKS = {
     "cached_read": "Cached read over HTTP",
     "imports": "Import time and installed size of bundles",
+    "import_rows": "Rows of keyword exports",
     "warehouse": "Rows into BigQuery",
     "invalidation": "Cache invalidation",
     "scan": "Opportunity scan",

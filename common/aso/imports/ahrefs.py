@@ -1,15 +1,16 @@
 """Exports of Ahrefs: Organic keywords of Site Explorer, old and new, and Keywords Explorer.
 
 * **Organic keywords**, new: Keyword, Country, SERP features, Volume, KD, CPC, Organic traffic, Current position,
-  Current URL, Updated, Branded, Informational, Commercial, ... (``Previous position`` and such where two days are compared).
+  Current URL, Updated, Branded, Informational, Commercial, ... (``Previous position`` and such where two days are
+  compared).
 * **Organic keywords**, old: #, Keyword, Position, Position History, Volume, URL, Difficulty, Traffic (desc), CPC, Last
   Update, Page URL inside, SERP Features; as UTF-16 with tabs, or UTF-8 with commas.
 * **Keywords Explorer**: #, Keyword, Country, Difficulty, Volume, CPC, CPS, Parent Keyword (or Parent Topic), Last
   Update, SERP Features, Global volume, Traffic potential. ``Clicks`` are an estimate of Ahrefs and not taken.
 
 Intents are columns of TRUE and FALSE, or one column ``Intents``. A row of Organic keywords can be of any domain: the
-rows do not say whose. Ahrefs counts volume by country; rows of several countries tell different numbers of one keyword, of
-which the first counts and the others are refused.
+rows do not say whose. Ahrefs counts volume by country; rows of several countries tell different numbers of one keyword,
+of which the first counts and the others are refused.
 
 What the layout rests on: the names in Ahrefs' help pages and in its exports, which are not translated.
 """

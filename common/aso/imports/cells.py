@@ -28,6 +28,12 @@ PATTERNS: dict[Mark, re.Pattern[str]] = {
     "point": re.compile(rf"[+-]?(?:\d{{1,3}}([{SPACES},])\d{{3}}(?:\1\d{{3}})*|\d*)(?:\.\d*)?", re.ASCII),
     "comma": re.compile(rf"[+-]?(?:\d{{1,3}}([{SPACES}.])\d{{3}}(?:\1\d{{3}})*|\d*)(?:,\d*)?", re.ASCII),
 }
+PLAIN: dict[Mark, re.Pattern[str]] = {
+    "point": re.compile(r"\d+(?:\.\d+)?", re.ASCII),
+    "comma": re.compile(r"\d+(?:,\d+)?", re.ASCII),
+    "mixed": re.compile(r"\d+", re.ASCII),
+}
+"""The numbers that most cells hold."""
 AMBIGUOUS = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}", re.ASCII)
 """``1.234``: a thousand or a fraction."""
 
@@ -254,6 +260,8 @@ def address(cell: str, *, most: int) -> str | None:
 
 def _marked(text: str, mark: Mark) -> float:
     """Return a number whose fraction stands behind the mark of its column."""
+    if PLAIN[mark].fullmatch(text):
+        return float(text.replace(",", "."))
     if mark == "mixed":
         if AMBIGUOUS.fullmatch(text):
             raise CellProblem("ambiguous_number", f"{text!r} may be a thousand or a fraction; the column has both")

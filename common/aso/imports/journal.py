@@ -1,9 +1,9 @@
 """The journal of an import: what each of its transactions changed, so that it can be taken back.
 
 A journal document is written in the very transaction whose changes it holds (``common.aso.changes``): there is no
-moment in which a change exists without its entry, or the other way round, whenever a run crashes. A file beside the database
-could not promise that. A repeated chunk changes nothing and so writes nothing. It costs one more write for a hundred
-rows. Ids are ordered by time; the newest is undone first.
+moment in which a change exists without its entry, or the other way round, whenever a run crashes. A file beside the
+database could not promise that. A repeated chunk changes nothing and so writes nothing. It costs one more write for a
+hundred rows. Ids are ordered by time; the newest is undone first.
 
 An entry holds the changed fields of a keyword before and after, as JSON, without what is folded from observations, and
 the observations that were made or replaced.

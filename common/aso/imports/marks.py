@@ -43,8 +43,11 @@ class Votes:
 
     def add(self, cell: str) -> None:
         """Count one cell."""
-        if "," not in cell and "." not in cell:
+        points, commas = cell.count("."), cell.count(",")
+        if points + commas == 0:
             return
+        if not self.whole and points + commas == 1 and (self.point if points else self.comma):
+            return  # it could only prove what is proved
         mark = proof(cell, whole=self.whole)
         if mark == "point":
             self.point = self.point or cell.strip()

@@ -28,6 +28,8 @@ EVIDENCE_ROWS = 20_000
 MOST_ROWS = 500_000
 """Rows of one import. At a few hundred rows a second more would run for most of an hour; the file is to be split."""
 MOST_COLUMNS = 2_000
+LONGEST_HEADER = 150_000
+"""Bytes of all column names; they are kept with the job and with the import."""
 RETURNED = ("row_number", "errors")
 """The last columns of the list of refused rows that a job keeps."""
 
@@ -138,8 +140,10 @@ def plan_of(content: bytes, wanted: str, mapping: Mapped, encoding: EncodingName
 def planned(content: bytes, text: Text, delimiter: str, match: Match) -> Plan:
     """Make the plan of a file whose header is known; see ``plan_of``."""
     header = header_of(match.header)
-    if len(header) > MOST_COLUMNS:
-        raise Unprocessable("too_many_columns", f"{len(header)} columns; {MOST_COLUMNS} at most")
+    size = sum(len(name.encode("utf-8", "surrogatepass")) for name in header)
+    if len(header) > MOST_COLUMNS or size > LONGEST_HEADER:
+        detail = f"{len(header)} columns of {size} bytes; {MOST_COLUMNS} and {LONGEST_HEADER} at most"
+        raise Unprocessable("too_many_columns", detail)
     survey = _surveyed(content, text, delimiter, match)
     if survey.rows == 0 or survey.last is None:
         raise Unprocessable("empty_file", "the file has column names and no row")

@@ -67,7 +67,7 @@ class Text:
     fallback: bool = False
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class Row:
     """One record of the file.
 

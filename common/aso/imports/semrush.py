@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from common.aso.imports import cells
@@ -66,7 +67,7 @@ def match(records: Sequence[Row]) -> Match | None:
         header = header_of(row)
         if "keyword" not in map(folded, header):
             continue
-        days = [found for name in header if (found := TRACKED.fullmatch(name)) and found["what"] is None]
+        days = [found for name in header if (found := _tracked_column(name)) and found["what"] is None]
         if days:
             return _tracking(row, header, records[:at], days)
         if sum(name in ORGANIC for name in dict.fromkeys(map(folded, header))) >= 4:
@@ -86,10 +87,10 @@ def parse(reader: RowReader, circumstances: Circumstances) -> ParsedRow:
         metrics["competitor_rankings"] = _competitors(reader)
         return reader.parsed(keyword, metrics, _tracked(reader))
     found = reader.position("rank")
-    date = reader.day("date", circumstances.latest)
+    day = reader.day("date", circumstances.latest)
     rank = rank_of(
         found,
-        date or circumstances.as_of.isoformat(),
+        day or circumstances.as_of.isoformat(),
         url=reader.address("url"),
         features=features([reader.cell("features"), _unusual(reader.cell("type"))]) or None,
     )
@@ -140,7 +141,7 @@ def _organic(row: Row, header: tuple[str, ...]) -> Match:
 
 def _field(name: str, ours: str, newest: str) -> str | None:
     """Return the field of a column named by domain and day, such as ``rank 2026-01-31``."""
-    found = TRACKED.fullmatch(name)
+    found = _tracked_column(name)
     if found is None:
         return None
     host, what = _host(found["domain"]), found["what"]
@@ -148,6 +149,18 @@ def _field(name: str, ours: str, newest: str) -> str | None:
         field = {"type": "type", "landing": "url", None: "rank"}[what]
         return f"{field} {_iso(found['day'])}"
     return f"competitor {host}" if what is None and found["day"] == newest else None
+
+
+def _tracked_column(name: str) -> re.Match[str] | None:
+    """Return the parts of a column named by domain and day, if the day is one."""
+    found = TRACKED.fullmatch(name)
+    if found is None:
+        return None
+    try:
+        date.fromisoformat(_iso(found["day"]))
+    except ValueError:
+        return None
+    return found
 
 
 def _tracked(reader: RowReader) -> list[dict[str, Any] | None]:
@@ -191,6 +204,8 @@ def _told(above: Sequence[Row]) -> dict[str, Any]:
     """Read the lines above the header: ``Domain: *.example.com/*`` or ``Domain,*.example.com/*``."""
     told: dict[str, Any] = {}
     for row in above:
+        if row.blank or row.unreadable is not None:
+            continue
         text = " ".join(cell.strip() for cell in row.cells if cell.strip())
         name, _, value = text.partition(":") if ":" in row.cells[0] else (row.cells[0], "", " ".join(row.cells[1:]))
         name, value = folded(name), value.strip()

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeVar
 from common.aso.imports import cells
 from common.aso.imports.cells import CellProblem, Mark
 from common.aso.imports.reader import Row
+from common.spreadsheets import harmless
 
 Value = TypeVar("Value")
 Format = Literal["search_console", "semrush", "ahrefs", "keyword_planner", "csv"]
@@ -42,7 +43,7 @@ class Problem:
     message: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class ParsedRow:
     """One row of a file.
 
@@ -302,4 +303,4 @@ def rank_of(found: tuple[float | None, int | None] | None, day: str, **more: Any
 
 def _free(cell: str) -> str:
     """Take away the apostrophe by which our list of refused rows guards a cell against spreadsheets."""
-    return cell[1:] if cell[:1] == "'" and cell[1:2] in {"=", "+", "-", "@", "\t", "\r", "\n"} else cell
+    return cell[1:] if cell[:1] == "'" and harmless(cell[1:]) == cell else cell

@@ -15,6 +15,7 @@ from common.aso.imports import apply as apply_module
 from common.aso.imports import run as run_module
 from common.context import Context
 from common.errors import Refusal
+from common.jobs import service
 from common.jobs.entities import JOBS
 from common.jobs.run import JobRun
 from common.store import Repository, transact
@@ -98,6 +99,20 @@ def test_good_rows_are_imported_and_the_others_come_back_to_be_corrected(tenant:
     assert wrong[0]["errors"].startswith("Volume: invalid_number (")
     assert wrong[1]["errors"].startswith("KD: out_of_range (")
     assert keyword(tenant, "münchen").search_volume == 7
+
+
+def test_names_of_columns_are_guarded_in_the_list_of_refused_rows_too(tenant: Context) -> None:
+    job_id = upload(tenant, b"=cmd|' /c calc'!A1,keyword,volume\n=1+1,scan,many\n")
+    finish(tenant, job_id)
+    assert errors(tenant, job_id)[0].items() >= {("'=cmd|' /c calc'!A1", "'=1+1"), ("keyword", "scan")}
+
+
+def test_the_list_of_refused_rows_corrected_is_taken(tenant: Context) -> None:
+    job_id = upload(tenant, b"keyword;volume\n=SUM(A1);viele\nzwei;x\n")
+    assert counts(finish(tenant, job_id).result or {}) == {"refused": 2}
+    listed = b"".join(service.errors(tenant, job_id).chunks)
+    assert counts(imported(tenant, listed.replace(b"viele,2", b"5,2"))) == {"created": 1, "refused": 1}
+    assert keyword(tenant, "=SUM(A1)").search_volume == 5
 
 
 def test_a_formula_is_a_keyword_like_any_other(tenant: Context) -> None:

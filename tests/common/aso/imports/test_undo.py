@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from common.aso import keywords, ranks
 from common.aso.entities import KEYWORDS
+from common.aso.imports import apply as apply_module
 from common.aso.imports import run as run_module
 from common.aso.imports import service as imports
 from common.aso.imports import undo as undo_module
@@ -206,7 +207,7 @@ def test_what_a_cancelled_import_had_stored_is_undone(tenant: Context, monkeypat
     monkeypatch.setattr(run_module, "CHUNK", 5)
     monkeypatch.setattr("common.jobs.run.WRITE_EVERY", 0.0)
     job_id = upload(tenant, b"keyword\n" + b"".join(b"half %d\n" % number for number in range(20)))
-    real = run_module.apply
+    real = apply_module.apply
 
     def cancelling(*arguments: Any) -> Any:
         if Repository(JOBS, tenant).get(str(job_id)).value.status == "running":
