@@ -81,13 +81,14 @@ class Tally:
         self, hub: ContentPiece, spokes: Sequence[ContentPiece], state: Mapping[str, Any] | None = None
     ) -> None:
         published = [spoke for spoke in spokes if spoke.status == "published" and spoke.url is not None]
-        if state is not None:
-            known = set(state["spokes"])
-            published = [spoke for spoke in published if spoke.content_id in known]
         self.hub = hub
         self.covered = published[:MAX_SPOKES]
         self._unpublished = len(spokes) - len(published)
         self._left_out = len(published) - len(self.covered)
+        if state is not None:
+            known = set(state["spokes"])
+            self.covered = [spoke for spoke in published if spoke.content_id in known]
+            self._left_out = int(state["left_out"])
         self._hub_key = page_key(hub.url or "")
         self._keys = [page_key(spoke.url or "") for spoke in self.covered]
         self._positions = {key: at for at, key in enumerate(self._keys) if key is not None}
@@ -133,6 +134,7 @@ class Tally:
             "inbound": list(self._inbound),
             "problems": dict(self._problems),
             "hub_problem": self._hub_problem,
+            "left_out": self._left_out,
         }
 
     def audit(self, now: datetime, **about: object) -> LinkAudit:
