@@ -26,12 +26,12 @@ def owner(cloud: Stack) -> TenantHandle:
     rows = [{"keyword": name, "search_volume": 100 - number} for number, name in enumerate(WORDS)]
     answer = tenant.client.post("/v1/aso/keywords", {"rows": rows})
     assert answer.json()["refused"] == 0, answer.text
-    done(tenant.client, tenant.client.post("/v1/aso/keywords/cluster", {}))
+    done(tenant.client, tenant.client.post("/v1/aso/keywords/cluster", {}), "aso-keyword-cluster-run")
     return tenant
 
 
-def done(client: Caller, answer: requests.Response) -> dict[str, Any]:
-    """Wait for the job of an answer, and return it."""
+def done(client: Caller, answer: requests.Response, by: str) -> dict[str, Any]:
+    """Wait for the job of an answer, and return it; ``by`` is the function that works on it."""
     assert answer.status_code == 202, answer.text
     address = answer.headers["Location"]
 
@@ -41,11 +41,13 @@ def done(client: Caller, answer: requests.Response) -> dict[str, Any]:
 
     job = wait_for(over, what="the job ends")
     assert job["status"] == "succeeded", job
+    tasks = requests.get(f"{client.url}/_local/deliveries", params={"function": by, "limit": "2000"}, timeout=30).json()
+    assert tasks["deliveries"], f"{by} did it"
     return job
 
 
 def exported(client: Caller, **body: Any) -> dict[str, Any]:
-    job = done(client, client.post("/v1/aso/exports", {"kind": "keywords", **body}))
+    job = done(client, client.post("/v1/aso/exports", {"kind": "keywords", **body}), "aso-export-run")
     link = client.get(f"/v1/aso/exports/{job['job_id']}/link")
     assert link.status_code == 200, link.text
     found: dict[str, Any] = link.json()
@@ -129,7 +131,7 @@ def test_intents_are_told_and_a_model_says_how_good_it_is(owner: TenantHandle) -
     told = owner.client.post("/v1/aso/keywords/intent", {"filter": {"intent": "unknown"}, "dry_run": True})
     assert told.status_code == 200, told.text
     assert {item["abstained"] for item in told.json()["items"]} == {True}
-    job = done(owner.client, owner.client.post("/v1/aso/intent-model/train"))
+    job = done(owner.client, owner.client.post("/v1/aso/intent-model/train"), "aso-intent-model-train-run")
     assert job["result"]["reason"] == "too_few_labels"
     assert owner.client.get("/v1/aso/intent-model").json()["reason"] == "too_few_labels"
     neither = owner.client.post("/v1/aso/keywords/intent", {})
