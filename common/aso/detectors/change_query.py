@@ -57,15 +57,19 @@ searched AS (
   WHERE told.dimensions = @query_cut
   GROUP BY told.page_key, told.query, told.is_after
 ),
-ranked AS (
+placed AS (
   SELECT
     page_key,
     is_after,
-    CAST(LEAST(ROUND(weighted / impressions), @worst_rank) AS INT64) AS place,
-    SUM(clicks) AS clicks,
-    SUM(impressions) AS impressions
+    clicks,
+    impressions,
+    CAST(LEAST(ROUND(weighted / impressions), @worst_rank) AS INT64) AS place
   FROM searched
   WHERE impressions > 0
+),
+ranked AS (
+  SELECT page_key, is_after, place, SUM(clicks) AS clicks, SUM(impressions) AS impressions
+  FROM placed
   GROUP BY page_key, is_after, place
 ),
 site_ranks AS (

@@ -29,6 +29,8 @@ from common.aso.models import ContentPiece, Keyword, Opportunity
 from common.aso.opportunity_rules import MONTH_DAYS
 from common.context import Context
 
+RECOVERABLE_SHARE = 0.1
+"""Of the visits lost: where rank and the page's own share explain less, they are noise beside the other causes."""
 TOLD_SEARCHES = 5
 """Searches in the evidence: those that lost most."""
 
@@ -142,7 +144,7 @@ def why_not(fall: Fall, piece: ContentPiece | None) -> str | None:
     """Return why a falling page is no opportunity, or None."""
     if piece is not None and piece.status == "archived":
         return "content_archived"
-    return None if fall.recoverable > 0 else "nothing_recoverable"
+    return None if fall.recoverable > RECOVERABLE_SHARE * max(0.0, -fall.parts.total) else "nothing_recoverable"
 
 
 def fall_of(page: DecayingPage, change: Change, model: GainModel) -> Fall:
