@@ -12,12 +12,16 @@ import requests
 
 from common.registry import ENTITIES_FILE
 from common.technical import COLLECTIONS
+from tests.end_to_end.support import job_ended
 from tests.stack import Stack, TenantHandle
 from triggers.local.processes import LOOPBACK
 from triggers.openapi import OPENAPI_FILE
 
 SORTED = frozenset(
-    {"created_at", "last_checked", "date", "detected_at", "expected_gain", "last_at", "updated_at", "wake_at"}
+    {
+        *("created_at", "last_checked", "date", "detected_at", "expected_gain", "last_at", "updated_at", "wake_at"),
+        "entry_id",
+    }
 )
 """Fields that queries sort or bound by; all others are compared for equality. The emulator's report does not tell the
 two apart where the direction is ascending."""
@@ -26,6 +30,7 @@ UNKNOWN = "0198c5f2-7c1e-7d53-9a3b-1f6f0c2d4e5f"
 LISTS: Mapping[str, Mapping[str, Sequence[str]]] = {
     "/v1/aso/content": {"status": ["draft"], "content_type": ["hub"], "hub_id": [UNKNOWN], "days": ["9"]},
     "/v1/aso/keywords": {"priority": ["tier1"], "intent": ["commercial"], "content_id": [UNKNOWN], "days": ["9"]},
+    "/v1/aso/imports": {"status": ["applied"], "format": ["csv"]},
     "/v1/aso/opportunities": {
         "status": ["new"],
         "opportunity_type": ["low_hanging_fruit"],
@@ -123,6 +128,10 @@ def prepare(cloud: Stack, tenant: TenantHandle) -> dict[str, str]:
     keyword = {"keyword": "shoes", "search_volume": 500, "difficulty_score": 5.0, "content_id": hub}
     rows = client.post("/v1/aso/keywords", {"rows": [keyword]}).json()["rows"]
     assert client.post("/v1/aso/ranks", {"rows": [rank]}).status_code == 207
+    headers = {"Content-Type": "text/csv"}
+    imported = client.request("POST", "/v1/aso/imports", data=b"keyword\nboots\n", headers=headers).json()["job_id"]
+    job_ended(client, imported)
+    job_ended(client, client.post(f"/v1/aso/imports/{imported}/undo").json()["job_id"])
     cloud.settled()
     assert client.post("/v1/aso/opportunities/scan").json()["created"] == 1
     return {"content_id": hub, "keyword_id": rows[0]["value"]["keyword_id"], "tenant_id": tenant.tenant_id}
