@@ -22,7 +22,11 @@ def test_the_manifest_is_read_as_it_is() -> None:
 
 
 MISTAKES: dict[str, tuple[Callable[[dict[str, Any]], object], str, str]] = {
-    "a number out of range": (lambda entry: entry.update(memory=1), '"memory": 1,', f"{SECOND}.memory: 1 is not one of"),
+    "a number out of range": (
+        lambda entry: entry.update(memory=1),
+        '"memory": 1,',
+        f"{SECOND}.memory: 1 is not one of",
+    ),
     "a field that nobody knows": (lambda entry: entry.update(memori=256), '"name"', "memori"),
     "a field that is missing": (lambda entry: entry.pop("timeout"), "{", "'timeout' is a required property"),
     "a word for a number": (

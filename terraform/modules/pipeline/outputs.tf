@@ -1,0 +1,4 @@
+output "trigger" {
+  description = "Name of the build trigger."
+  value       = google_cloudbuild_trigger.deploy.name
+}
