@@ -135,38 +135,43 @@ locals {
   # credentials are ours and not Google's: there, HTTP functions are open to all
   # that come through it, and every one that the manifest does not call public
   # checks the credential itself.
-  callers = var.front_door == "gateway" ? (
-    { gateway = "serviceAccount:${local.gateway_account}@${var.project_id}.iam.gserviceaccount.com" }
-  ) : { load_balancer = "allUsers" }
+  callers = merge(
+    var.front_door == "gateway" ? (
+      { gateway = "serviceAccount:${local.gateway_account}@${var.project_id}.iam.gserviceaccount.com" }
+    ) : { load_balancer = "allUsers" },
+    # Tries new revisions before they get traffic.
+    var.pipeline == null ? {} : { pipeline = "serviceAccount:${var.pipeline.account}" },
+  )
   gateway_account = "xynergy-gateway"
 
   services = {
-    "apigateway.googleapis.com"        = "front door"
-    "artifactregistry.googleapis.com"  = "images of functions"
-    "bigquery.googleapis.com"          = "warehouse"
-    "billingbudgets.googleapis.com"    = "budget"
-    "cloudbuild.googleapis.com"        = "builds of functions"
-    "cloudfunctions.googleapis.com"    = "functions"
-    "cloudscheduler.googleapis.com"    = "schedules"
-    "cloudtasks.googleapis.com"        = "queues"
-    "compute.googleapis.com"           = "load balancer and network of Redis"
-    "eventarc.googleapis.com"          = "document changes"
-    "firebaserules.googleapis.com"     = "security rules"
-    "firestore.googleapis.com"         = "documents"
-    "iam.googleapis.com"               = "accounts"
-    "iamcredentials.googleapis.com"    = "signed links"
-    "identitytoolkit.googleapis.com"   = "ID tokens of people"
-    "logging.googleapis.com"           = "logs"
-    "monitoring.googleapis.com"        = "alerts"
-    "pubsub.googleapis.com"            = "events"
-    "redis.googleapis.com"             = "cache"
-    "run.googleapis.com"               = "functions"
-    "searchconsole.googleapis.com"     = "search performance"
-    "secretmanager.googleapis.com"     = "secrets"
-    "servicecontrol.googleapis.com"    = "front door"
-    "servicemanagement.googleapis.com" = "front door"
-    "storage.googleapis.com"           = "buckets"
-    "vpcaccess.googleapis.com"         = "way to Redis"
+    "apigateway.googleapis.com"           = "front door"
+    "artifactregistry.googleapis.com"     = "images of functions"
+    "bigquery.googleapis.com"             = "warehouse"
+    "bigquerydatatransfer.googleapis.com" = "snapshots"
+    "billingbudgets.googleapis.com"       = "budget"
+    "cloudbuild.googleapis.com"           = "builds of functions"
+    "cloudfunctions.googleapis.com"       = "functions"
+    "cloudscheduler.googleapis.com"       = "schedules"
+    "cloudtasks.googleapis.com"           = "queues"
+    "compute.googleapis.com"              = "load balancer and network of Redis"
+    "eventarc.googleapis.com"             = "document changes"
+    "firebaserules.googleapis.com"        = "security rules"
+    "firestore.googleapis.com"            = "documents"
+    "iam.googleapis.com"                  = "accounts"
+    "iamcredentials.googleapis.com"       = "signed links"
+    "identitytoolkit.googleapis.com"      = "ID tokens of people"
+    "logging.googleapis.com"              = "logs"
+    "monitoring.googleapis.com"           = "alerts"
+    "pubsub.googleapis.com"               = "events"
+    "redis.googleapis.com"                = "cache"
+    "run.googleapis.com"                  = "functions"
+    "searchconsole.googleapis.com"        = "search performance"
+    "secretmanager.googleapis.com"        = "secrets"
+    "servicecontrol.googleapis.com"       = "front door"
+    "servicemanagement.googleapis.com"    = "front door"
+    "storage.googleapis.com"              = "buckets"
+    "vpcaccess.googleapis.com"            = "way to Redis"
   }
 }
 
@@ -180,6 +185,7 @@ module "project" {
     "cloudscheduler.googleapis.com",
     "cloudtasks.googleapis.com",
     "eventarc.googleapis.com",
+    "firestore.googleapis.com",
     "pubsub.googleapis.com",
   ])
 }
@@ -281,6 +287,43 @@ module "warehouse" {
   depends_on = [module.project]
 }
 
+module "backup" {
+  source = "./modules/backup"
+
+  data_sets           = local._our_data_sets
+  database            = var.database_id
+  deletion_protection = var.deletion_protection
+  project_id          = var.project_id
+  project_number      = var.project_number
+  region              = var.region
+  # Measurements have no documents that they could be made from again.
+  tables = toset(flatten([
+    for facts in try(local.entities.facts, []) : [
+      for name, relation in local.declarations.warehouse : name
+      if startswith(name, facts.table.name) && relation.query == null
+    ]
+  ]))
+
+  depends_on = [module.database, module.project]
+}
+
+module "pipeline" {
+  source = "./modules/pipeline"
+  count  = var.pipeline == null ? 0 : 1
+
+  account      = var.pipeline.account
+  approval     = var.pipeline.approval
+  branch       = var.pipeline.branch
+  environment  = var.environment
+  project_id   = var.project_id
+  region       = var.region
+  repository   = var.pipeline.repository
+  state_bucket = var.pipeline.state_bucket
+  var_file     = var.pipeline.var_file
+
+  depends_on = [module.project]
+}
+
 module "cache" {
   source = "./modules/cache"
   count  = var.redis == null ? 0 : 1
@@ -328,6 +371,7 @@ module "function" {
   bundle_directory = "${path.module}/../build/bundles"
   environment      = local.environment
   function         = each.value
+  gradual          = var.gradual
   keep_warm        = var.keep_warm
   project_id       = var.project_id
   project_number   = var.project_number

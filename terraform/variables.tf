@@ -106,7 +106,13 @@ variable "environment" {
 }
 
 variable "front_door" {
-  description = "gateway (REST routes, functions private) or load_balancer (function URLs, own domain)."
+  description = <<-TEXT
+    gateway: REST routes; functions are private and admit the gateway's account only, so that nothing is public.
+    load_balancer: function URLs under one's own domain. A load balancer has no identity that Cloud Run could ask for, and
+    the credentials of callers are ours and not Google's, so HTTP functions admit everyone (allUsers) whom the network lets
+    through: their ingress is internal-and-cloud-load-balancing, never all. Every one that the manifest does not call public
+    checks the credential itself. Identity-Aware Proxy would ask for a Google account, which callers with API keys have not.
+  TEXT
   type        = string
   default     = "gateway"
 
@@ -114,6 +120,12 @@ variable "front_door" {
     condition     = contains(["gateway", "load_balancer"], var.front_door)
     error_message = "The front door is gateway or load_balancer."
   }
+}
+
+variable "gradual" {
+  description = "Whether new revisions wait at 0 % until `nox -s deploy` shifts traffic; false gives them all of it when they are made."
+  type        = bool
+  default     = false
 }
 
 variable "keep_warm" {
@@ -130,6 +142,39 @@ variable "log_retention_days" {
   validation {
     condition     = var.log_retention_days >= 1 && var.log_retention_days <= 3650
     error_message = "Logs are kept 1 to 3650 days."
+  }
+}
+
+variable "pipeline" {
+  description = "Deploys on every push to a branch of a connected repository, as an account made by hand; null: no pipeline."
+  type = object({
+    account      = string
+    approval     = optional(bool, true)
+    branch       = optional(string, "^main$")
+    repository   = string
+    state_bucket = string
+    var_file     = string
+  })
+  default = null
+
+  validation {
+    condition = var.pipeline == null ? true : can(
+      regex("^[a-z][a-z0-9-]{4,28}[a-z0-9]@[a-z0-9.-]+\\.gserviceaccount\\.com$", var.pipeline.account)
+    )
+    error_message = "The account of the pipeline is the e-mail of a service account."
+  }
+
+  validation {
+    condition = var.pipeline == null ? true : can(
+      regex("^projects/[^/]+/locations/[^/]+/connections/[^/]+/repositories/[^/]+$", var.pipeline.repository)
+    )
+    error_message = "The repository of the pipeline is projects/P/locations/L/connections/C/repositories/R."
+  }
+
+  validation {
+    # Otherwise an apply of the pipeline would give untried revisions all traffic.
+    condition     = var.pipeline == null || var.gradual
+    error_message = "A pipeline shifts traffic: it needs gradual = true."
   }
 }
 

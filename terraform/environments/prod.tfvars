@@ -2,6 +2,7 @@ alert_emails      = ["operations@example.com"]
 allowed_origins   = ["https://app.example.com"]
 database_location = "nam5"
 environment       = "prod"
+gradual           = true
 project_id        = "xynergy-prod"
 project_number    = "210987654321"
 

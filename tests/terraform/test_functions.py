@@ -9,9 +9,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from tests.terraform.plans import Configuration, Inventory, Resource
+from triggers.deploy.sizes import cpu_of
+from triggers.manifest import ROOT
 
 Manifest = Mapping[str, Mapping[str, Any]]
 SUBSCRIPTION = "google_pubsub_subscription"
+EXPORT = "xynergy-firestore-export"
+"""The one job that calls Google and no function of ours."""
 NEVER = [{"ttl": ""}]
 
 
@@ -78,6 +82,39 @@ def test_idle_instances_are_paid_in_production_only(dev: Inventory, prod: Invent
     assert {function.block("service_config")["min_instance_count"] for function in functions(dev).values()} == {0}
     kept = {name: f.block("service_config")["min_instance_count"] for name, f in functions(prod).items()}
     assert kept == {name: entry["min_instances"] for name, entry in manifest.items()}
+
+
+def test_new_revisions_wait_for_their_traffic_in_production(prod: Inventory) -> None:
+    """Prevents an apply that gives untried code all traffic."""
+    for function in functions(prod).values():
+        assert function.block("service_config")["all_traffic_on_latest_revision"] is False
+
+
+def test_new_revisions_take_all_traffic_in_development(dev: Inventory) -> None:
+    """Prevents an apply, alone, that changes nothing for anybody."""
+    for function in functions(dev).values():
+        assert function.block("service_config")["all_traffic_on_latest_revision"] is True
+
+
+def test_processors_are_those_that_are_reckoned_with(inventory: Inventory, manifest: Manifest) -> None:
+    """Prevents a bill that is reckoned with other machines than those that are deployed."""
+    for name, function in functions(inventory).items():
+        assert int(function.block("service_config")["available_cpu"]) == cpu_of(manifest[name]["memory"])
+
+
+TOLD = {"job_function_missing", "job_lost", "job_unreadable", "warehouse_lag"}
+"""Messages of log lines that somebody has to look at."""
+
+
+def test_log_lines_that_call_for_somebody_reach_somebody(prod: Inventory) -> None:
+    """Prevents a job that is lost, or a table that is not merged, in a log that nobody reads."""
+    code = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "common").rglob("*.py"))
+    metrics = prod.named("google_logging_metric")
+    alerts = [json.dumps(alert.values) for alert in prod.of("google_monitoring_alert_policy")]
+    for message in TOLD:
+        assert f'"{message}"' in code, "the line is written"
+        assert f'jsonPayload.message = "{message}"' in metrics[f"xynergy/{message}"]["filter"]
+        assert any(f"logging.googleapis.com/user/xynergy/{message}" in alert for alert in alerts)
 
 
 def test_bundles_are_named_by_their_content(inventory: Inventory, foretold: Configuration) -> None:
@@ -193,7 +230,8 @@ def test_relays_see_every_document_change(inventory: Inventory, manifest: Manife
 def test_schedules_call_their_functions(inventory: Inventory, manifest: Manifest) -> None:
     """Prevents a nightly job that never runs, or runs as somebody else."""
     jobs = inventory.named("google_cloud_scheduler_job")
-    assert set(jobs) == set(kinds(manifest, "schedule"))
+    assert set(jobs) == set(kinds(manifest, "schedule")) | {EXPORT}
+    del jobs[EXPORT]
     for name, job in jobs.items():
         entry, target = manifest[name], job.block("http_target")
         token = job.block("http_target", "oidc_token")

@@ -10,6 +10,7 @@ import pytest
 
 from common.settings import Settings
 from tests.terraform.plans import Configuration, Inventory, Resource
+from triggers.manifest import ROOT
 
 Manifest = Mapping[str, Mapping[str, Any]]
 
@@ -32,6 +33,7 @@ INCLUDED = {"firestore:read": "firestore:write", "bigquery:read": "bigquery:writ
 
 ON_THE_PROJECT = {
     "roles/bigquery.jobUser": "running a query or a load is a right on the project; the role reads no data",
+    "roles/bigquery.metadataViewer": "the snapshots look for tenants' tables by name; the role reads no data",
     "roles/bigquery.user": "creating a data set is a right on the project; only the provisioning function has it",
     "roles/eventarc.eventReceiver": "Eventarc gives no finer resource; the role receives events and nothing else",
     "roles/logging.logWriter": "build logs have no finer resource; the role only appends",
@@ -40,6 +42,10 @@ ON_THE_PROJECT = {
 
 PUBLIC = {"allUsers", "allAuthenticatedUsers"}
 FORBIDDEN = ("roles/owner", "roles/editor", "roles/viewer", "Admin", ".admin")
+NARROW = {
+    "roles/datastore.importExportAdmin": "exports and imports one database and does nothing else; none is narrower",
+}
+"""Roles that are named like broad ones and are not, each with the reason."""
 
 
 def grants(inventory: Inventory) -> list[Resource]:
@@ -142,10 +148,61 @@ def test_only_the_load_balancer_reaches_open_functions(balanced: Inventory, mani
     assert not balanced.of("google_api_gateway_gateway"), "one front door"
 
 
+def test_behind_a_load_balancer_nothing_takes_calls_from_the_internet(balanced: Inventory) -> None:
+    """Prevents functions that admit everyone and can be reached by everyone: open ingress stays with the gateway."""
+    ingress = {
+        function["name"]: function.block("service_config")["ingress_settings"]
+        for function in balanced.of("google_cloudfunctions2_function")
+    }
+    assert set(ingress.values()) == {"ALLOW_INTERNAL_ONLY", "ALLOW_INTERNAL_AND_GCLB"}
+
+
+PIPELINE = {
+    "account": "deployer@xynergy-prod.iam.gserviceaccount.com",
+    "repository": "projects/xynergy-prod/locations/us-central1/connections/hub/repositories/xynergy",
+    "state_bucket": "xynergy-prod-terraform",
+    "var_file": "environments/prod.tfvars",
+}
+
+
+@pytest.fixture(scope="module")
+def piped(foretold: Configuration) -> Inventory:
+    """Production with a pipeline."""
+    return foretold.plan("prod", {"pipeline": PIPELINE})
+
+
+def test_the_pipeline_may_try_what_it_deploys(piped: Inventory, manifest: Manifest) -> None:
+    """Prevents smoke tests that are refused, and a pipeline that may deliver events; its other rights are no part."""
+    found = held(piped, PIPELINE["account"])
+    assert {grant["role"] for grant in found} == {"roles/run.invoker"}
+    assert {grant["name"] for grant in found} == {name for name, entry in manifest.items() if entry["kind"] == "http"}
+    assert PIPELINE["account"] not in {account["email"] for account in piped.of("google_service_account")}
+    [trigger] = piped.of("google_cloudbuild_trigger")
+    assert (ROOT / trigger["filename"]).is_file()
+    assert trigger["service_account"].endswith(PIPELINE["account"])
+    assert trigger.block("approval_config")["approval_required"] is True
+
+
 def test_no_role_is_broad(inventory: Inventory) -> None:
     """Prevents the shortcut that makes everything work: an editor's role, or an administrator's."""
-    broad = [grant.address for grant in grants(inventory) if any(word in grant["role"] for word in FORBIDDEN)]
+    broad = [
+        grant.address
+        for grant in grants(inventory)
+        if grant["role"] not in NARROW and any(word in grant["role"] for word in FORBIDDEN)
+    ]
     assert not broad
+
+
+def test_backups_can_make_backups_only(inventory: Inventory) -> None:
+    """Prevents a backup account that reads on behalf of somebody else, or that a function runs as."""
+    account = "xynergy-backup@" + inventory.of("google_service_account")[0]["email"].partition("@")[2]
+    roles = {grant["role"] for grant in held(inventory, account)}
+    assert roles == {
+        "roles/bigquery.dataEditor", "roles/bigquery.dataViewer", "roles/bigquery.jobUser",
+        "roles/bigquery.metadataViewer", "roles/datastore.importExportAdmin", "roles/storage.objectUser",
+    }  # fmt: skip
+    functions = inventory.of("google_cloudfunctions2_function")
+    assert account not in {function.block("service_config")["service_account_email"] for function in functions}
 
 
 def test_no_member_is_a_group_of_strangers(inventory: Inventory) -> None:

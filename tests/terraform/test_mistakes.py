@@ -86,6 +86,36 @@ WAREHOUSE = "modules/warehouse/main.tf"
 GATEWAY = '{ gateway = "serviceAccount:${local.gateway_account}@${var.project_id}.iam.gserviceaccount.com" }'
 
 MISTAKES: dict[str, tuple[str, str, str, Guard]] = {
+    "revisions that take all traffic untried": (
+        FUNCTION,
+        "!var.gradual",
+        "true",
+        functions.test_new_revisions_wait_for_their_traffic_in_production,
+    ),
+    "another machine than is reckoned with": (
+        FUNCTION,
+        'var.function.memory >= 1024 ? "2"',
+        'var.function.memory >= 256 ? "2"',
+        functions.test_processors_are_those_that_are_reckoned_with,
+    ),
+    "lost jobs that nobody hears of": (
+        "modules/observability/main.tf",
+        'jsonPayload.message = \\"job_lost\\"',
+        'jsonPayload.message = \\"job_is_lost\\"',
+        functions.test_log_lines_that_call_for_somebody_reach_somebody,
+    ),
+    "exports that end with the database": (
+        "modules/backup/main.tf",
+        'gs://${module.bucket.name}"',
+        'gs://${var.project_id}-elsewhere"',
+        storage.test_exports_and_snapshots_outlive_what_they_copy,
+    ),
+    "a backup account that may do anything to documents": (
+        "modules/backup/main.tf",
+        "roles/datastore.importExportAdmin",
+        "roles/datastore.owner",
+        identities.test_backups_can_make_backups_only,
+    ),
     "a function that everybody may call": (
         "main.tf",
         GATEWAY,

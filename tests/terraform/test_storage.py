@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import re
 from dataclasses import dataclass
 
+import sqlglot
+
+from common import registry
 from common.registry import entities
 from common.technical import COLLECTIONS
 from common.warehouse.fact_tables import fact_view_query, tenant_facts
@@ -225,3 +230,43 @@ def test_only_users_of_redis_enter_its_network(prod: Inventory) -> None:
         assert ("REDIS_URL" in secrets) is ("redis:use" in needs[name]), name
         egress = "PRIVATE_RANGES_ONLY" if "redis:use" in needs[name] else None
         assert service["vpc_connector_egress_settings"] == egress, name
+
+
+def test_exports_and_snapshots_outlive_what_they_copy(prod: Inventory) -> None:
+    """Prevents backups that end with the database, and measurements, which no document holds, that exist once."""
+    jobs = prod.named("google_cloud_scheduler_job")
+    export = jobs["xynergy-firestore-export"].block("http_target")
+    assert export["uri"].endswith("/databases/(default):exportDocuments")
+    body = json.loads(base64.b64decode(export["body"]))
+    buckets = {f"gs://{bucket['name']}": bucket for bucket in prod.of("google_storage_bucket")}
+    assert body == {"outputUriPrefix": "gs://xynergy-prod-xynergy-backups"}
+    assert buckets[body["outputUriPrefix"]]["force_destroy"] is False
+    [snapshots] = prod.of("google_bigquery_data_transfer_config")
+    query = snapshots["params"]["query"]
+    for measured in registry.facts().values():
+        for relation in (made := tenant_facts("demo-project", TENANT)[measured.name]).rows, made.batches:
+            assert f"'{relation.name}'" in query
+    assert "INFORMATION_SCHEMA.TABLES" in query
+    kept = prod.named("google_bigquery_dataset", "dataset_id")["xynergy_snapshots"]
+    assert kept["default_table_expiration_ms"] >= 7 * DAY, "longer than time travel reaches back"
+
+
+def test_the_snapshots_statement_is_sql(prod: Inventory) -> None:
+    """Prevents a statement that fails every Sunday: each of its queries is parsed as BigQuery would."""
+    [snapshots] = prod.of("google_bigquery_data_transfer_config")
+    query = snapshots["params"]["query"]
+    [select] = re.findall(r"FOR found IN \((.*?)\n\)", query, re.DOTALL)
+    assert sqlglot.parse_one(select, dialect="bigquery").find(sqlglot.exp.Table)
+    [statement] = re.findall(r"FORMAT\(\s*'(.*?)',", query, re.DOTALL)
+    made = statement.replace("%s", "x")
+    assert sqlglot.parse_one(made.replace("SNAPSHOT TABLE", "TABLE"), dialect="bigquery")
+    assert statement.count("%s") == len(query.split(statement)[1].split("\n")[1].split(",")) == 5
+
+
+def test_backups_are_daily_and_reach_back(prod: Inventory) -> None:
+    """Document 002: a full backup a day; the goal of five minutes is that of point-in-time recovery."""
+    [schedule] = prod.of("google_firestore_backup_schedule")
+    assert schedule["daily_recurrence"]
+    assert int(schedule["retention"].removesuffix("s")) >= 30 * DAY // 1000
+    [database] = prod.of("google_firestore_database")
+    assert database["point_in_time_recovery_enablement"] == "POINT_IN_TIME_RECOVERY_ENABLED"

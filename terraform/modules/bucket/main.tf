@@ -1,7 +1,6 @@
 # A bucket: private, versioned, and emptied as it says.
 
 resource "google_storage_bucket" "this" {
-  # checkov:skip=CKV_GCP_62:Cloud Audit Logs say who read what, without a bucket of logs to guard.
 
   project  = var.project_id
   name     = var.name

@@ -2,7 +2,6 @@
 # run as, and the repository the images go to.
 
 resource "google_artifact_registry_repository" "images" {
-  # checkov:skip=CKV_GCP_84:Google's keys, as document 004 has it; a key of one's own is a policy of the organisation.
 
   project       = var.project_id
   location      = var.region

@@ -132,7 +132,7 @@ resource "google_cloudfunctions2_function" "this" {
   }
 
   service_config {
-    all_traffic_on_latest_revision   = true
+    all_traffic_on_latest_revision   = !var.gradual
     available_cpu                    = local._cpu
     available_memory                 = "${var.function.memory}Mi"
     ingress_settings                 = var.ingress

@@ -56,6 +56,11 @@ variable "function" {
   })
 }
 
+variable "gradual" {
+  description = "Whether a new revision waits at 0 % for its traffic to be shifted."
+  type        = bool
+}
+
 variable "ingress" {
   description = "From where it can be reached."
   type        = string

@@ -14,6 +14,26 @@ locals {
       labels      = { breaker = "EXTRACT(jsonPayload.breaker)" }
       match       = "jsonPayload.message = \"breaker opened\""
     }
+    job_function_missing = {
+      description = "Jobs whose function is not deployed."
+      labels      = {}
+      match       = "jsonPayload.message = \"job_function_missing\""
+    }
+    job_lost = {
+      description = "Jobs whose work was lost and started again, or given up."
+      labels      = { job_type = "EXTRACT(jsonPayload.job_type)" }
+      match       = "jsonPayload.message = \"job_lost\""
+    }
+    job_unreadable = {
+      description = "Jobs whose document cannot be read."
+      labels      = {}
+      match       = "jsonPayload.message = \"job_unreadable\""
+    }
+    warehouse_lag = {
+      description = "Tables of tenants whose changes were not merged for an hour."
+      labels      = { entity = "EXTRACT(jsonPayload.entity)" }
+      match       = "jsonPayload.message = \"warehouse_lag\""
+    }
     cache_answers = {
       description = "Cached answers by state: HIT, MISS or BYPASS."
       labels = {
@@ -29,6 +49,30 @@ locals {
         function = "EXTRACT(jsonPayload.function)"
       }
       match = "jsonPayload.poison:*"
+    }
+  }
+
+  # Log lines that somebody has to look at, each with what to do.
+  _told = {
+    job_function_missing = {
+      severity = "ERROR"
+      title    = "jobs without a function"
+      why      = "A job names a function that is not deployed: deploy it again, or cancel the job."
+    }
+    job_lost = {
+      severity = "WARNING"
+      title    = "jobs lost"
+      why      = "The work of a job ended without a word and was started again, or given up after the last try. Look for instances of its function that ran out of memory or time."
+    }
+    job_unreadable = {
+      severity = "ERROR"
+      title    = "jobs unreadable"
+      why      = "The document of a job fits no version of its model: mend or delete it."
+    }
+    warehouse_lag = {
+      severity = "ERROR"
+      title    = "warehouse lags behind"
+      why      = "Readers still see the changes through the view, for seven days; then they miss them. Look for errors of platform-warehouse-merge-table."
     }
   }
 
@@ -306,6 +350,41 @@ resource "google_monitoring_alert_policy" "set_aside" {
         group_by_fields      = ["metric.labels.function"]
       }
     }
+  }
+}
+
+resource "google_monitoring_alert_policy" "told" {
+  for_each = local._told
+
+  project               = var.project_id
+  display_name          = "${var.environment}: ${each.value.title}"
+  combiner              = "OR"
+  severity              = each.value.severity
+  notification_channels = local.channels
+
+  conditions {
+    display_name = local._metrics[each.key].description
+
+    condition_threshold {
+      filter = join(" AND ", [
+        local._services,
+        "metric.type = \"logging.googleapis.com/user/${google_logging_metric.this[each.key].name}\"",
+      ])
+      comparison      = "COMPARISON_GT"
+      threshold_value = 0
+      duration        = "0s"
+
+      aggregations {
+        alignment_period     = "300s"
+        per_series_aligner   = "ALIGN_DELTA"
+        cross_series_reducer = "REDUCE_SUM"
+      }
+    }
+  }
+
+  documentation {
+    content   = each.value.why
+    mime_type = "text/markdown"
   }
 }
 

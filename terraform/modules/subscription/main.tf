@@ -50,7 +50,6 @@ resource "google_service_account_iam_member" "token_creator" {
 }
 
 resource "google_pubsub_topic" "dead_letter" {
-  # checkov:skip=CKV_GCP_83:Google's keys, as document 004 has it; a key of one's own is a policy of the organisation.
 
   project                    = var.project_id
   name                       = "${var.name}-dead-letter"

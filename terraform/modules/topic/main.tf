@@ -1,7 +1,6 @@
 # A topic of domain events.
 
 resource "google_pubsub_topic" "this" {
-  # checkov:skip=CKV_GCP_83:Google's keys, as document 004 has it; a key of one's own is a policy of the organisation.
 
   project = var.project_id
   name    = var.name

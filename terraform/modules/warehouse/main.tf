@@ -35,7 +35,6 @@ locals {
 }
 
 resource "google_bigquery_dataset" "this" {
-  # checkov:skip=CKV_GCP_81:Google's keys, as document 004 has it; a key of one's own is a policy of the organisation.
 
   for_each = local._datasets
 
@@ -47,7 +46,6 @@ resource "google_bigquery_dataset" "this" {
 }
 
 resource "google_bigquery_table" "this" {
-  # checkov:skip=CKV_GCP_80:Google's keys, as document 004 has it; a key of one's own is a policy of the organisation.
 
   for_each = { for id, relation in local._relations : id => relation if relation.query == null }
 
@@ -74,8 +72,6 @@ resource "google_bigquery_table" "this" {
 }
 
 resource "google_bigquery_table" "view" {
-  # checkov:skip=CKV_GCP_80:A view holds no data.
-  # checkov:skip=CKV_GCP_121:A view holds no data.
 
   for_each = { for id, relation in local._relations : id => relation if relation.query != null }
 

@@ -1,0 +1,4 @@
+output "bucket" {
+  description = "Bucket of the exports."
+  value       = module.bucket.name
+}
