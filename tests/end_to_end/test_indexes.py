@@ -13,7 +13,7 @@ import requests
 from common.registry import ENTITIES_FILE
 from common.technical import COLLECTIONS
 from tests.end_to_end.support import job_ended
-from tests.stack import Stack, TenantHandle
+from tests.stack import Stack, TenantHandle, wait_for
 from triggers.local.processes import LOOPBACK
 from triggers.openapi import OPENAPI_FILE
 
@@ -130,8 +130,9 @@ def prepare(cloud: Stack, tenant: TenantHandle) -> dict[str, str]:
     assert client.post("/v1/aso/ranks", {"rows": [rank]}).status_code == 207
     headers = {"Content-Type": "text/csv"}
     imported = client.request("POST", "/v1/aso/imports", data=b"keyword\nboots\n", headers=headers).json()["job_id"]
-    job_ended(client, imported)
-    job_ended(client, client.post(f"/v1/aso/imports/{imported}/undo").json()["job_id"])
+    wait_for(lambda: job_ended(client, imported), what="the import ends")
+    undo = client.post(f"/v1/aso/imports/{imported}/undo").json()["job_id"]
+    wait_for(lambda: job_ended(client, undo), what="the undo ends")
     cloud.settled()
     assert client.post("/v1/aso/opportunities/scan").json()["created"] == 1
     return {"content_id": hub, "keyword_id": rows[0]["value"]["keyword_id"], "tenant_id": tenant.tenant_id}
