@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from typing import Annotated, Literal
 
-from pydantic import Base64Bytes, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from common.aso.content_models import Address
 from common.jobs.models import JobView
@@ -63,6 +64,17 @@ _SITEMAP = (
 MAX_TEXT = 12_000_000
 
 
+def _is_base64(text: str) -> str:
+    try:
+        b64decode(text, validate=True)
+    except ValueError:
+        raise ValueError("this is no base64") from None
+    return text
+
+
+Packed = Annotated[str, StringConstraints(max_length=MAX_TEXT), AfterValidator(_is_base64)]
+
+
 class SitemapBody(Model):
     """A sitemap as it is served: XML, a list of addresses, or packed with gzip."""
 
@@ -72,9 +84,7 @@ class SitemapBody(Model):
     text: Annotated[str, StringConstraints(max_length=MAX_TEXT, strip_whitespace=False)] | None = Field(
         default=None, examples=[_SITEMAP]
     )
-    base64: Base64Bytes | None = Field(
-        default=None, description="The bytes, where they are packed or not UTF-8.", max_length=MAX_TEXT
-    )
+    base64: Packed | None = Field(default=None, description="The bytes in base64, where they are packed or not UTF-8.")
 
     @model_validator(mode="after")
     def _one(self) -> SitemapBody:
@@ -85,7 +95,7 @@ class SitemapBody(Model):
     @property
     def content(self) -> bytes:
         """The bytes."""
-        return self.base64 if self.base64 is not None else (self.text or "").encode()
+        return b64decode(self.base64) if self.base64 is not None else (self.text or "").encode()
 
 
 class SiteAuditRequest(Model):
