@@ -1,21 +1,24 @@
 """Rank alerts: raised by observations that leave their keyword's own noise, listed and acknowledged by people.
 
-Every observation of a result page is folded into a small state of its keyword, device, locale and source: the last
-looks, one a day (the later look of a day wins). State and alert are written in one transaction and the alert's id is
-derived, so observations that arrive twice or late change nothing and raise nothing twice. Averages over a period
-(Search Console) are no looks, and a failed check says nothing.
+What is usual for a keyword is a small state of its last looks, one a day (the later look of a day wins), by device,
+locale and source. It is made from the stored observations when a recent look first asks for it, and then carried on
+look by look; each look that is new to it has all recent days judged. An older look that arrives late drops it, so that
+the next recent one makes it anew. Nothing is locked: the state is written only if it is still the one that was read,
+together with the alerts, whose ids are derived; so observations that arrive twice, late or at once raise nothing twice.
+Averages over a period (Search Console) are no looks, and a failed check says nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from common import technical
 from common.answers import Page, Record
 from common.aso.addresses import same_page
-from common.aso.entities import KEYWORDS
+from common.aso.entities import KEYWORDS, RANK_OBSERVATIONS
 from common.aso.gain_model.service import gain_model_of
 from common.aso.models import Keyword, RankObservation
 from common.aso.priority import monthly_demand
@@ -34,6 +37,8 @@ from common.technical import RANK_NOISE
 RECENT_DAYS = 7
 """Older looks are history: they tell the noise and raise nothing."""
 KEPT = timedelta(days=200)
+SEED = 200
+"""Observations from which a state is made: two months of three a day."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,6 +55,21 @@ class Told:
         return (self.checked_at, self.observation_id)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class State:
+    """What is known of a keyword's looks.
+
+    Attributes:
+        looks: By day, oldest first.
+        alerted: Days on which an alert was raised.
+        version: Update time of the document that it was read from; None where it was made.
+    """
+
+    looks: Mapping[str, Told]
+    alerted: Sequence[str]
+    version: datetime | None
+
+
 def handle(context: Context, envelope: Envelope) -> None:
     """Fold an observation into its keyword's noise and raise an alert if it leaves it.
 
@@ -59,86 +79,116 @@ def handle(context: Context, envelope: Envelope) -> None:
     if envelope.payload.operation == "deleted":
         return
     observation = RankObservation.model_validate(envelope.payload.data, extra="ignore")
-    if observation.state == "check_failed" or observation.impressions is not None:
-        return
-    fold(context.for_tenant(envelope.tenant_id), observation)
+    if _is_look(observation):
+        fold(context.for_tenant(envelope.tenant_id), observation)
 
 
-def fold(context: Context, observation: RankObservation, now: datetime | None = None) -> RankAlert | None:
-    """Take a look as part of its keyword's history; return the alert it raised."""
+def fold(context: Context, observation: RankObservation, now: datetime | None = None) -> list[RankAlert]:
+    """Take a look as part of its keyword's history; return the alerts it raised."""
     now = now or datetime.now(UTC)
-    told = Told(
-        look=LookBack(
-            day=observation.date, position=observation.position, depth=observation.depth, url=observation.url
-        ),
-        checked_at=observation.checked_at,
-        observation_id=observation.observation_id,
-    )
-    return transact(context, lambda work: _folded(work, observation, told, now), answers=False)
+    path = _path(context, observation)
+    if not _is_recent(observation.date, now):
+        _forget(context, path)
+        return []
+    return transact(context, lambda work: _folded(work, path, observation, now), answers=False)
 
 
-def _folded(work: Work, observation: RankObservation, told: Told, now: datetime) -> RankAlert | None:
-    path = _path(work.context, observation)
-    looks, alerted = _read(work, path)
-    known = looks.get(told.look.day)
-    if known is not None and known.order >= told.order:
-        return None
-    looks = dict(sorted({**looks, told.look.day: told}.items())[-WINDOW:])
-    alert = None
-    if told.look.day in looks and told.look.day == max(looks) and _is_recent(told.look.day, now):
-        before = [day for day in alerted if day != told.look.day]
-        move = judge([each.look for each in looks.values()], before)
-        alert = None if move is None else _raised(work, observation, move, now)
-        alerted = [*before, told.look.day] if alert is not None else alerted
-    _write(work, path, observation, looks, [day for day in alerted if day >= min(looks)], now)
-    return alert
+def _told(observation: RankObservation) -> Told:
+    look = LookBack(day=observation.date, position=observation.position, depth=observation.depth, url=observation.url)
+    return Told(look=look, checked_at=observation.checked_at, observation_id=observation.observation_id)
+
+
+def _folded(work: Work, path: str, observation: RankObservation, now: datetime) -> list[RankAlert]:
+    told, state = _told(observation), _read(work.context, path)
+    if state is None:
+        state = _made(work.context, observation)
+    else:
+        known = state.looks.get(told.look.day)
+        if known is not None and known.order >= told.order:
+            return []
+    looks = _newest([*state.looks.values(), told])
+    alerted = [day for day in state.alerted if day in looks]
+    raised = []
+    for day in [day for day in looks if day not in alerted and _is_recent(day, now)]:
+        upto = [each.look for each in looks.values() if each.look.day <= day]
+        move = judge(upto, [each for each in alerted if each < day])
+        alert = None if move is None else _raised(work, observation, looks[day], move, now)
+        if alert is not None:
+            alerted.append(day)
+            raised.append(alert)
+    _write(work, path, observation, State(looks=looks, alerted=sorted(alerted), version=state.version), now)
+    return raised
+
+
+def _newest(told: Iterable[Told]) -> dict[str, Told]:
+    """Return the last look of each of the newest days, oldest day first."""
+    days: dict[str, Told] = {}
+    for each in told:
+        known = days.get(each.look.day)
+        if known is None or each.order > known.order:
+            days[each.look.day] = each
+    return dict(sorted(days.items())[-WINDOW:])
 
 
 def _is_recent(day: str, now: datetime) -> bool:
     return date.fromisoformat(day) >= now.date() - timedelta(days=RECENT_DAYS)
 
 
-def _raised(work: Work, observation: RankObservation, move: Move, now: datetime) -> RankAlert | None:
-    """Create the alert of a move, unless the keyword is followed no more or otherwise, or it is there already."""
+def _raised(work: Work, observation: RankObservation, last: Told, move: Move, now: datetime) -> RankAlert | None:
+    """Create the alert of a move, unless the keyword is followed no more or otherwise, or it is there already.
+
+    Args:
+        work: The transaction.
+        observation: Any look of the series: keyword, device, locale and source.
+        last: The look that completes the move.
+        move: The move.
+        now: The present.
+    """
     record = work.find(KEYWORDS, observation.keyword_id)
     if record is None or not counts_for(record.value, observation):
         return None
     alert_id = str(
         derived_uuid(
             "aso.rank_alert",
-            *(observation.tenant_id, observation.keyword_id, observation.date),
+            *(observation.tenant_id, observation.keyword_id, last.look.day),
             *(observation.device, observation.locale, observation.source),
         )
     )
     if work.find(RANK_ALERTS, alert_id) is not None:
         return None
-    return work.create(RANK_ALERTS, _alert(work.context, alert_id, record.value, observation, move, now))
+    return work.create(RANK_ALERTS, _alert(work.context, alert_id, record.value, observation, last, move, now))
 
 
 def _alert(
-    context: Context, alert_id: str, keyword: Keyword, observation: RankObservation, move: Move, now: datetime
+    context: Context,
+    alert_id: str,
+    keyword: Keyword,
+    series: RankObservation,
+    last: Told,
+    move: Move,
+    now: datetime,
 ) -> RankAlert:
-    url, before = observation.url, move.url
+    url, before = last.look.url, move.url
     return RankAlert(
         alert_id=alert_id,
         tenant_id=keyword.tenant_id,
         keyword_id=keyword.keyword_id,
         keyword=keyword.keyword,
-        date=observation.date,
-        device=observation.device,
-        locale=observation.locale,
-        source=observation.source,
+        date=last.look.day,
+        device=series.device,
+        locale=series.locale,
+        source=series.source,
         direction=move.direction,
         from_position=round(move.band.level, 1),
-        to_position=observation.position,
+        to_position=last.look.position,
         band_low=round(move.band.low, 1),
         band_high=round(move.band.high, 1),
-        depth=observation.depth,
+        depth=last.look.depth,
         url=url,
         previous_url=before,
         url_changed=url is not None and before is not None and not same_page(url, before),
-        visits_change=_visits(context, keyword, move.band.level, observation.position),
-        observation_id=observation.observation_id,
+        visits_change=_visits(context, keyword, move.band.level, last.look.position),
+        observation_id=last.observation_id,
         created_at=now,
         updated_at=now,
     )
@@ -198,18 +248,42 @@ def update(context: Context, alert_id: str, body: AlertUpdate) -> Record[RankAle
 
 
 def _path(context: Context, observation: RankObservation) -> str:
-    parts = (observation.keyword_id, observation.device, observation.locale, observation.source)
-    return f"{RANK_NOISE.path}/{context.tenant_id}:{digest('rank-noise', *parts)}"
+    return f"{RANK_NOISE.path}/{context.tenant_id}:{digest('rank-noise', *_series(observation))}"
 
 
-def _read(work: Work, path: str) -> tuple[dict[str, Told], Sequence[str]]:
-    client = work.context.clients.get(firestore_client)
+def _read(context: Context, path: str) -> State | None:
+    """Return the state as it is stored; None where there is none."""
+    found = technical.read(context, path)
+    if found is None:
+        return None
+    fields, version = found
+    looks = {each["day"]: _unpacked(each) for each in fields["looks"]}
+    return State(looks=looks, alerted=fields["alerted"], version=version)
+
+
+def _made(context: Context, observation: RankObservation) -> State:
+    """Return the state that the stored observations and alerts make."""
+    of_keyword = [("keyword_id", "==", observation.keyword_id)]
+    records = Repository(RANK_OBSERVATIONS, context).select(of_keyword, ("-date",), SEED)
+    alerts = Repository(RANK_ALERTS, context).select(of_keyword, ("-created_at",), WINDOW)
+    series = _series(observation)
+    told = [each.value for each in records if _is_look(each.value) and _series(each.value) == series]
+    alerted = [each.value.date for each in alerts if _series(each.value) == series]
+    return State(looks=_newest(map(_told, told)), alerted=alerted, version=None)
+
+
+def _series(of: RankObservation | RankAlert) -> tuple[str, str, str, str]:
+    return (of.keyword_id, of.device, of.locale, of.source)
+
+
+def _is_look(observation: RankObservation) -> bool:
+    return observation.state != "check_failed" and observation.impressions is None
+
+
+def _forget(context: Context, path: str) -> None:
+    """Drop a state, so that it is made anew with an older look that arrived late."""
     with translated():
-        [snapshot] = client.get_all(
-            [client.document(path)], transaction=work.transaction.handle, **bounded(work.context.deadline)
-        )
-    fields: Mapping[str, Any] = snapshot.to_dict() or {} if snapshot.exists else {}
-    return {each["day"]: _unpacked(each) for each in fields.get("looks", [])}, fields.get("alerted", [])
+        context.clients.get(firestore_client).document(path).delete(**bounded(context.deadline))
 
 
 def _unpacked(fields: Mapping[str, Any]) -> Told:
@@ -219,23 +293,22 @@ def _unpacked(fields: Mapping[str, Any]) -> Told:
     return Told(look=look, checked_at=checked_at, observation_id=fields["observation_id"])
 
 
-def _write(
-    work: Work,
-    path: str,
-    observation: RankObservation,
-    looks: Mapping[str, Told],
-    alerted: Sequence[str],
-    now: datetime,
-) -> None:
-    reference = work.context.clients.get(firestore_client).document(path)
+def _write(work: Work, path: str, observation: RankObservation, state: State, now: datetime) -> None:
+    """Write the state if it is still the one that was read; otherwise the work is run again."""
+    client = work.context.clients.get(firestore_client)
+    reference = client.document(path)
     fields = {
         "tenant_id": work.context.tenant_id,
         "keyword_id": observation.keyword_id,
         "looks": [
             {**asdict(each.look), "checked_at": each.checked_at, "observation_id": each.observation_id}
-            for each in looks.values()
+            for each in state.looks.values()
         ],
-        "alerted": list(alerted),
+        "alerted": list(state.alerted),
         "expires_at": now + KEPT,
     }
-    work.write(path, lambda batch: batch.set(reference, fields))
+    if state.version is None:
+        work.write(path, lambda batch: batch.create(reference, fields))
+    else:
+        unchanged = client.write_option(last_update_time=state.version)
+        work.write(path, lambda batch: batch.update(reference, fields, unchanged))

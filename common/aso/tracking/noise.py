@@ -15,9 +15,9 @@ The looks of one keyword on one device and in one locale are taken in order of t
 *Lost* is a page that is not found as often in a row as never before, and at least twice, where the looks went deeper
 than the band: a page at the edge of what is looked at comes and goes.
 
-A failed check is no look: it says nothing and interrupts nothing. What this costs in false alarms is measured by a test:
-with stationary noise (normal, heavy-tailed, with outliers, or correlated from day to day) up to half the level wide,
-fewer than ``FALSE_ALARMS`` a keyword and year of daily looks.
+A failed check is no look: it says nothing and interrupts nothing. What this costs in false alarms is measured by a
+test: with stationary noise (normal, heavy-tailed, with outliers) up to half the level wide, fewer than ``FALSE_ALARMS``
+a keyword and year of daily looks.
 """
 
 from __future__ import annotations

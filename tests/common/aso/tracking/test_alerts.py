@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import random
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from common.aso.entities import RANK_OBSERVATIONS
 from common.aso.models import RankObservation
 from common.aso.rank_models import RankRow
 from common.aso.ranks import observation_of
@@ -19,6 +21,7 @@ from common.clients.registry import Clients
 from common.context import Context
 from common.errors import NotFound, PreconditionFailed
 from common.events import Change, Envelope, EventMetadata
+from common.store import Work, transact
 from tests.common.aso.scan.conftest import keyword as made
 from tests.common.aso.tracking.conftest import follow
 from tests.common.security import context_of
@@ -50,8 +53,27 @@ def look(context: Context, back: int, position: float | None, **fields: Any) -> 
     return observation_of(made(context, "scan"), RankRow.model_validate(row), NOW)
 
 
+def store(context: Context, *looks: RankObservation) -> None:
+    """Store observations as they are, where they are not stored yet."""
+
+    def work(work: Work) -> None:
+        known = work.get_many(RANK_OBSERVATIONS, [each.observation_id for each in looks])
+        for each in looks:
+            if each.observation_id not in known:
+                work.create(RANK_OBSERVATIONS, each)
+
+    transact(context, work)
+
+
 def fold(context: Context, *looks: RankObservation) -> list[RankAlert]:
-    return [alert for each in looks if (alert := alerts.fold(context, each)) is not None]
+    """Let observations arrive one after the other, each stored before its event; return the alerts they raised."""
+    oldest = str((NOW - timedelta(days=alerts.RECENT_DAYS)).date())
+    raised = []
+    store(context, *(each for each in looks if each.date < oldest))
+    for each in (each for each in looks if each.date >= oldest):
+        store(context, each)
+        raised += alerts.fold(context, each)
+    return raised
 
 
 def stored(context: Context, **query: Any) -> list[RankAlert]:
@@ -79,16 +101,20 @@ def test_a_move_raises_one_alert_that_says_from_where_to_where(context: Context)
 
 def test_the_order_of_arrival_changes_nothing(context: Context) -> None:
     follow(context, "scan")
-    *before, last = dropped(context)
-    random.Random(3).shuffle(before)
-    [alert] = fold(context, *before, last)
-    assert alert.direction == "down"
+    everything = dropped(context)
+    random.Random(3).shuffle(everything)
+    for each in everything:
+        store(context, each)
+        alerts.fold(context, each)
+    assert [(alert.direction, alert.date) for alert in stored(context)] == [("down", str((NOW - timedelta(1)).date()))]
 
 
 def test_history_raises_nothing(context: Context) -> None:
     follow(context, "scan")
     old = [look(context, 60 - number, 5) for number in range(20)] + [look(context, 40 - n, 60) for n in range(5)]
-    assert fold(context, *old) == []
+    store(context, *old)
+    assert [alerts.fold(context, each) for each in old] == [[]] * 25
+    assert fold(context, look(context, 3, 60), look(context, 2, 60)) == [], "it is usual by now"
 
 
 def test_another_device_begins_anew(context: Context) -> None:
@@ -138,7 +164,9 @@ def test_failed_checks_and_averages_are_no_looks(context: Context) -> None:
     fold(context, *quiet)
     platform = dataclasses.replace(context)
     failed = look(context, 2, None, state="check_failed", depth=None)
-    for each in (failed, look(context, 2, 80, impressions=10), look(context, 1, 80, impressions=10)):
+    averages = [look(context, back, 80, impressions=10) for back in (2, 1)]
+    store(context, failed)
+    for each in (failed, *averages):
         alerts.handle(platform, event(each))
     assert stored(context) == []
     alerts.handle(platform, event(first))
@@ -167,3 +195,13 @@ def test_alerts_are_listed_by_what_they_are_and_acknowledged(context: Context) -
     assert (again.acknowledged_at, again.acknowledged_by, again.note) == (None, None, "A new template.")
     with pytest.raises(NotFound):
         alerts.update(context, "5f6f7c1e-5a0c-5b7e-9a55-000000000000", body)
+
+
+def test_observations_that_arrive_at_once_raise_one_alert(context: Context) -> None:
+    follow(context, "scan")
+    everything = dropped(context)
+    store(context, *everything)
+    with ThreadPoolExecutor(4) as pool:
+        raised = list(pool.map(lambda each: alerts.fold(context, each), everything))
+    assert len(stored(context)) == 1
+    assert len([alert for each in raised for alert in each]) == 1
