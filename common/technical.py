@@ -48,7 +48,12 @@ API_KEYS = TechnicalCollection(path="system/credentials/api_keys")
 MARKS = TechnicalCollection(path="system/warehouse/marks", indexes=(Index(fields=("purpose", "wake_at")),))
 IMPORTED_FILES = TechnicalCollection(path="system/imports/files", ttl="expires_at")
 SEARCH_CONSOLE_CALLS = TechnicalCollection(path="system/search_console/calls", ttl="expires_at")
-IMPORT_CHANGES = TechnicalCollection(path="system/imports/changes", ttl="expires_at", unindexed=("changes", "undone"))
+IMPORT_CHANGES = TechnicalCollection(
+    path="system/imports/changes",
+    ttl="expires_at",
+    indexes=(Index(fields=("tenant_id", "import_id", "-entry_id")),),
+    unindexed=("changes", "undone"),
+)
 IMPORT_REMAINS = TechnicalCollection(path="system/imports/remains", ttl="expires_at", unindexed=("remains",))
 DEAD_LETTERS = TechnicalCollection(
     path="system/dead_letters/messages",
