@@ -15,7 +15,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from google.api_core import exceptions
@@ -32,6 +32,7 @@ from common.warehouse.calls import DEPENDENCY, calling
 from common.warehouse.fact_tables import PUBLISHED, RETRACTED, FactRelations, fact_relations
 from common.warehouse.log import append
 from common.warehouse.marks import EVERYTHING, set_marks
+from common.warehouse.query import run
 from common.warehouse.rows import LogRow, cell
 from common.warehouse.tables import Column, Relation, declared_columns
 
@@ -41,6 +42,9 @@ LOADED_AT_ONCE = 50_000
 """Rows of one load job: some 25 MB of JSON, held in memory."""
 LOAD_PATIENCE = 120.0
 """Seconds for one load job."""
+
+STREAMING = "streaming buffer"
+"""BigQuery's word when a statement might touch rows streamed in the last half hour; the next sweep comes soon."""
 
 Fields = Mapping[str, Any]
 
@@ -110,6 +114,46 @@ def retract_batch(context: Context, facts: FactsRecord, batch: str) -> None:
     sequence = sequence_now()
     _note(context, facts, {"batch_id": batch, "slice": None, "state": RETRACTED, "change_sequence": sequence})
     wake_facts(context, facts)
+
+
+def sweep_slices(context: Context, facts: FactsRecord, since: date, until: date) -> int:
+    """Remove rows that a newer publication of their slice has replaced; readers notice nothing. Return how many.
+
+    From then on retracting the newer batch brings nothing back: for slices that are fetched again rather than undone.
+
+    Args:
+        context: Tenant, clients and deadline.
+        facts: Which facts.
+        since: First day of the partitions to look at.
+        until: Last day.
+
+    Raises:
+        Unavailable: BigQuery does not answer.
+    """
+    found = _relations(context, facts)
+    sql = f"""\
+DELETE FROM {found.rows.sql}
+WHERE {found.rows.partition} >= @since AND {found.rows.partition} <= @until AND slice IS NOT NULL
+  AND CONCAT(slice, '@', batch_id) IN (
+    SELECT CONCAT(slice, '@', batch_id) FROM (
+      SELECT
+        slice,
+        batch_id,
+        ROW_NUMBER() OVER (PARTITION BY slice ORDER BY MAX(change_sequence) DESC, batch_id DESC) AS batch_age
+      FROM {found.batches.sql}
+      WHERE state = '{PUBLISHED}' AND batch_id NOT IN (
+        SELECT batch_id FROM {found.batches.sql} WHERE state = '{RETRACTED}'
+      )
+      GROUP BY slice, batch_id
+    )
+    WHERE batch_age > 1
+  )"""  # noqa: S608 - identifiers are validated
+    try:
+        return run(context, sql, {"since": since, "until": until}).changed or 0
+    except exceptions.BadRequest as error:
+        if STREAMING not in str(error):
+            raise
+        return 0
 
 
 def wake_facts(context: Context, facts: FactsRecord) -> None:

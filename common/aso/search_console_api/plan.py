@@ -39,6 +39,11 @@ def settled_at(day: date) -> datetime:
     return datetime.combine(day + timedelta(days=1), time.min, PACIFIC).astimezone(UTC) + SETTLED_AFTER
 
 
+def unsettled(today: date) -> tuple[date, date]:
+    """Return first and last of the days that may have been fetched more than once lately."""
+    return today - SETTLED_AFTER - timedelta(days=7), today
+
+
 def published(context: Context, site: str) -> Mapping[str, datetime]:
     """Return when each slice of a property was last fetched.
 

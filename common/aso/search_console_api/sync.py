@@ -24,7 +24,7 @@ from common.aso.search_console_api.budget import Budget
 from common.aso.search_console_api.cuts import DayCut, performance_rows
 from common.aso.search_console_api.models import Stopped, SyncResult
 from common.jobs.run import JobEnded, JobRun
-from common.warehouse.facts import append_facts, publish_slice, sequence_now, wake_facts
+from common.warehouse.facts import append_facts, publish_slice, sequence_now, sweep_slices, wake_facts
 
 PARTS = 1000
 """Pages of a cut at most, for numbering parts of the error file."""
@@ -107,6 +107,8 @@ class _Sync:
         while left:
             self._fetch(left[0])
             self._publish(left.pop(0))
+        # What unsettled days said before was replaced day by day; nobody reads it any more.
+        sweep_slices(self.context, declared(), *plan.unsettled(today()))
         return self.result()
 
     def wait(self, stop: QuotaExceeded) -> Mapping[str, Any]:

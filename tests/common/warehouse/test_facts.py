@@ -21,7 +21,7 @@ from common.errors import PoisonEvent
 from common.registry import facts
 from common.warehouse import facts as writing
 from common.warehouse.fact_tables import tenant_facts
-from common.warehouse.facts import append_facts, publish_slice, retract_batch
+from common.warehouse.facts import append_facts, publish_slice, retract_batch, sweep_slices
 from common.warehouse.provision import provision_tenant
 from common.warehouse.query import rows
 from tests.common.warehouse.conftest import context_for
@@ -152,6 +152,8 @@ def test_what_counts_is_what_a_plain_model_says(held: Context, steps: Sequence[S
         do(held, prefix, step)
         model.take(step)
     assert visible(held, prefix) == model.visible()
+    sweep_slices(held, FACTS, date(2026, 1, 1), date.fromisoformat(DAY))
+    assert visible(held, prefix) == model.visible(), "sweeping is not noticed"
 
 
 @given(before=STEPS, batch=st.dictionaries(st.sampled_from("klm"), st.integers(0, 99), min_size=1))
@@ -187,6 +189,11 @@ def test_a_slice_changes_as_a_whole(held: Context) -> None:
     assert visible(held, "whole:") == second
     do(held, "whole:", Publish("a", "x", 1))
     assert visible(held, "whole:") == second, "an old publication that comes late changes nothing"
+    do(held, "whole:", Append("c", "x", 3, first))
+    assert sweep_slices(held, FACTS, date(2026, 2, 1), date(2026, 2, 28)) == 0, "another month"
+    assert sweep_slices(held, FACTS, date(2026, 1, 1), date(2026, 1, 31)) >= len(first)
+    do(held, "whole:", Publish("c", "x", 3))
+    assert visible(held, "whole:") == first, "what is not published yet is not swept"
 
 
 def test_many_rows_are_loaded_and_few_streamed(held: Context, monkeypatch: pytest.MonkeyPatch) -> None:

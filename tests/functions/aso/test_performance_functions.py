@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import uuid
 from datetime import timedelta
 
@@ -12,6 +13,7 @@ from common.aso.performance.record import record
 from common.aso.search_console_api.api import today
 from tests.common.aso.search_console_api.server import SearchConsoleServer, Shown
 from tests.common.warehouse.conftest import context_for
+from tests.end_to_end.support import logged
 from tests.functions.aso.conftest import Api
 from tests.stack import Stack
 
@@ -85,7 +87,7 @@ def test_from_search_console_to_an_answer(cloud: Stack, search_console_server: S
 
 
 def test_visits_of_a_page_become_the_traffic_of_its_content(cloud: Stack) -> None:
-    """New figures make ``aso-content-traffic`` start ``aso-content-traffic-tenant`` for the tenant they are about."""
+    """New figures make the schedule start a task for the tenant they are about."""
     tenant = cloud.tenant()
     address = "https://example.com/shoes"
     body = {"content_type": "hub", "keyword_primary": "shoes", "title": "Shoes", "url": address}
@@ -101,3 +103,7 @@ def test_visits_of_a_page_become_the_traffic_of_its_content(cloud: Stack) -> Non
     record(context, [PerformanceRow.model_validate({**row, "impressions": 900, "source": "test"})], "import")
     cloud.fire("aso-content-traffic")
     cloud.wait_for(lambda: tenant.client.get(place).json()["monthly_traffic"] == 42, what="the traffic is there")
+    done = functools.partial(
+        logged, cloud, function="aso-content-traffic-tenant", tenant_id=tenant.tenant_id, status=204
+    )
+    cloud.wait_for(done, what="the task has ended")

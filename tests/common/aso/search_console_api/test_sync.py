@@ -40,6 +40,7 @@ SITE = "sc-domain:example.com"
 TODAY = date(2026, 11, 20)
 D1, D2, D3 = (str(TODAY - timedelta(days=days)) for days in (2, 3, 30))
 """Two days that may still change, and one that does not."""
+RECENT = TODAY - timedelta(days=9)
 
 
 @pytest.fixture(scope="module")
@@ -162,6 +163,8 @@ def test_a_day_that_changed_replaces_what_it_said(tenant: Context, server: Searc
     assert {call["startDate"] for call in server.calls[1:]} == {D1, D2}
     assert figures(tenant, "query", first=D2) == {"sandals": (9, 60), "shoes": (8, 110)}
     assert figures(tenant, "day", last=D3) == {D3: (8, 143)}, "a settled day stays as it was"
+    [kept] = rows(tenant, "SELECT COUNT(*) AS number FROM {search_performance} WHERE date >= @first", {"first": RECENT})
+    assert kept["number"] == 3 + 3, "what was replaced is gone, not kept for ever"
 
 
 def test_pages_are_fetched_to_the_last_row(
