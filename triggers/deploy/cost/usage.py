@@ -172,7 +172,7 @@ def _schedules(usage: Usage, load: Load, sheet: Sheet, platform: Platform) -> No
         usage.items["firestore_read"] += runs / HUNDRED_THOUSAND
         for task in platform.tasks_of(entry):
             _tasks(usage, load, sheet, platform, task, runs)
-    usage.items["scheduler_job"] += len(platform.of("schedule"))
+    usage.items["scheduler_job"] += len(platform.of("schedule")) + 1  # and the export
 
 
 def _tasks(usage: Usage, load: Load, sheet: Sheet, platform: Platform, task: Entry, runs: float) -> None:
@@ -224,6 +224,8 @@ def _stores(usage: Usage, load: Load, sheet: Sheet) -> None:
     stored = documents * sheet["document_bytes"] * sheet["index_factor"] / GIB
     usage.items["firestore_storage"] += 2 * stored  # as much again for point-in-time recovery
     usage.items["firestore_backup"] += stored * 30  # daily, each kept for thirty days
+    usage.items["firestore_read"] += documents * DAYS / 7 / HUNDRED_THOUSAND  # the weekly export reads every document
+    usage.items["object_storage"] += documents * sheet["document_bytes"] / GIB * 90 / 7  # each kept for ninety days
     usage.items["bigquery_storage"] += 2 * documents * sheet["row_bytes"] / GB  # the log beside the table
 
 
