@@ -8,6 +8,7 @@ repetitions and totals. Times are of the processor, the best of a few rounds.
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import random
 import time
@@ -133,10 +134,8 @@ def run() -> list[Measurement]:
     for name, (delimiter, header, line, encoding) in FILES.items():
         lines = [header, *(line(phrase, number) for number, phrase in enumerate(phrases))]
         content = ("\n".join(lines) + "\n").encode(encoding)
-        ours = _timed(lambda content=content: _ours(content))  # type: ignore[misc]
-        peer = _timed(
-            lambda content=content, delimiter=delimiter, encoding=encoding: _peer(content, delimiter, encoding)
-        )  # type: ignore[misc]
+        ours = _timed(functools.partial(_ours, content))
+        peer = _timed(functools.partial(_peer, content, delimiter, encoding))
         ratio = ours / peer
         found.append(
             Measurement(

@@ -13,9 +13,8 @@ from common.aso.imports.marks import Votes, decided, proof
 from tests.common.aso.imports.files import parsed, planned
 
 GROUPS = ["", ",", ".", " ", "\u00a0", "\u202f", "\u2009", "'", "\u2019"]
-CONVENTIONS: list[tuple[Mark, str, str]] = [
-    (mark, point, group) for mark, point in (("point", "."), ("comma", ",")) for group in GROUPS if group != point
-]
+MARKS: dict[Mark, str] = {"point": ".", "comma": ","}
+CONVENTIONS = [(mark, point, group) for mark, point in MARKS.items() for group in GROUPS if group != point]
 
 
 def written(text: str, point: str, group: str) -> str:
