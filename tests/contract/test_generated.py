@@ -29,7 +29,15 @@ CHECKS: list[Any] = [
 ]
 EXAMPLES = 20
 FEW = 4
-SLOW = {"tenants-tenant-create", "aso-opportunity-scan-now", "aso-stats"}
+SLOW = {
+    "tenants-tenant-create",
+    "aso-opportunity-scan-now",
+    "aso-stats",
+    "aso-decay-now",
+    "aso-cannibalization-now",
+    "aso-content-gap-now",
+    "aso-content-traffic-change",
+}
 """A tenant gets data sets, the others ask the warehouse: its emulator takes a second for each."""
 
 MODES = {"valid": schemathesis.GenerationMode.POSITIVE, "invalid": schemathesis.GenerationMode.NEGATIVE}

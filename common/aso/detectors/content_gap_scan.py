@@ -24,7 +24,7 @@ from common.aso.models import Keyword, Opportunity
 from common.aso.opportunity_rules import Demand, demand_of
 from common.aso.site.service import site_of
 from common.context import Context
-from common.errors import Conflict
+from common.errors import Unprocessable
 from common.store import Repository
 
 
@@ -32,12 +32,13 @@ def content_gap_now(context: Context) -> ContentGapDetection:
     """Look for content gaps while the caller waits.
 
     Raises:
-        Conflict: ``no_competitors``: the tenant has named none.
+        Unprocessable: ``no_competitors``: the tenant has named none.
         Unavailable: A dependency does not answer.
     """
     found = detection(context, "content_gap", detect, ContentGapDetection)
     if not found.competitors:
-        raise Conflict("no_competitors", "A gap is one against competitors: name some first (PUT /v1/aso/competitors).")
+        message = "A gap is one against competitors: name some first (PUT /v1/aso/competitors)."
+        raise Unprocessable("no_competitors", message)
     return found
 
 

@@ -15,7 +15,7 @@ from common.aso.pages.entities import LINK_AUDITS
 from common.aso.site.models import CompetitorSet
 from common.aso.site.service import set_competitors
 from common.context import PLATFORM_TENANT, Context, Principal
-from common.errors import Conflict
+from common.errors import Unprocessable
 from common.store import Repository, transact
 from common.warehouse import marks
 from tests.common.aso.detectors import scenes
@@ -184,7 +184,7 @@ def test_without_facts_nothing_is_said_and_nothing_closed(tenant: Context) -> No
 
 
 def test_a_content_gap_needs_competitors_and_a_look_at_our_own_rank(tenant: Context) -> None:
-    with pytest.raises(Conflict) as refused:
+    with pytest.raises(Unprocessable) as refused:
         content_gap_scan.content_gap_now(tenant)
     assert refused.value.code == "no_competitors"
     scenes.gap(tenant, last_checked=None)
@@ -200,7 +200,7 @@ def test_gaps_are_closed_once_nobody_competes(tenant: Context) -> None:
     scenes.gap(tenant)
     content_gap_scan.content_gap_now(tenant)
     set_competitors(tenant, CompetitorSet(competitors=[]))
-    with pytest.raises(Conflict):
+    with pytest.raises(Unprocessable):
         content_gap_scan.content_gap_now(tenant)
     assert [(each.status, each.closed_reason) for each in stored(tenant)] == [("closed", "competitors_not_set")]
 
