@@ -65,6 +65,8 @@ def test_a_bill_is_the_sum_of_its_parts(load: Load) -> None:
     assert math.isclose(sum(line.amount for line in bill.lines), bill.total)
     assert math.isclose(sum(bill.by_service().values()), bill.total)
     assert all(line.quantity > 0 and line.amount >= 0 for line in bill.lines)
+    for item, causes in bill.usage.causes.items():
+        assert math.isclose(sum(causes.values()), bill.usage.items[item], abs_tol=1e-12)
 
 
 @QUICK

@@ -62,6 +62,7 @@ class Report:
                 }
                 for line in self.bill.lines
             ],
+            "causes": {item: dict(found) for item, found in self.bill.usage.causes.items()},
             "cache_hit_rates": self.bill.usage.hit_rates,
             "warnings": self.bill.usage.warnings,
             "levers": [{"what": lever.what, "total": lever.total} for lever in self.levers],
@@ -96,7 +97,11 @@ class Report:
         rows = [f"  {name:<22}{amount:>12,.2f}{amount / total:>8.1%}" for name, amount in found]
         dearest = max(self.bill.lines, key=lambda line: line.amount)
         what = f"{dearest.price.service}: {dearest.price.unit}"
-        return [*rows, f"What dominates: {what} ({dearest.price.item}), {dearest.amount / total:.0%}", ""]
+        causes = self.bill.usage.causes.get(dearest.price.item, {})
+        most = sorted(causes, key=lambda name: (-causes[name], name))[:SHOWN]
+        by = ", ".join(f"{name} {causes[name] / sum(causes.values()):.0%}" for name in most)
+        told = [f"What dominates: {what} ({dearest.price.item}), {dearest.amount / total:.0%}"]
+        return [*rows, *told, *([f"  by function: {by}"] if by else []), ""]
 
     def _lines(self) -> list[str]:
         head = f"  {'item':<22}{'quantity':>16} {'unit':<22}{'free':>12}{'price':>12}{'amount':>12}  price from"

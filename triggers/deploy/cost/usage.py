@@ -33,6 +33,7 @@ class Usage:
         items: Quantity by item, in the units of the price sheet.
         requests: Requests a month by function.
         hit_rates: Share of reads that the cache answers, by namespace.
+        causes: Quantity by function, for the items that functions cause one by one.
         warnings: What the model noticed.
         busy: Seconds of work by function and the seconds of the month that the work falls into.
     """
@@ -40,6 +41,7 @@ class Usage:
     items: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     requests: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     hit_rates: dict[str, float] = field(default_factory=dict)
+    causes: dict[str, dict[str, float]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(float)))
     warnings: list[str] = field(default_factory=list)
     busy: dict[tuple[str, float], float] = field(default_factory=lambda: defaultdict(float))
 
@@ -47,6 +49,11 @@ class Usage:
         """Record requests to a function that take ``seconds`` each and come at random ``within`` so many seconds."""
         self.requests[entry["name"]] += requests
         self.busy[entry["name"], within] += requests * max(STEP, math.ceil(seconds / STEP - 1e-9) * STEP)
+
+    def caused(self, item: str, entry: Entry, quantity: float) -> None:
+        """Record a quantity that one function causes."""
+        self.items[item] += quantity
+        self.causes[item][entry["name"]] += quantity
 
 
 def usage_of(load: Load, sheet: Sheet, platform: Platform) -> Usage:
@@ -100,17 +107,15 @@ def _reads(usage: Usage, load: Load, sheet: Sheet, platform: Platform) -> None:
     for entry, amount in shared(platform.readers, load, month):
         namespace = platform.namespace_of(entry)
         if namespace is None or amount == 0:
-            _read_documents(usage, entry, sheet, amount, within)
+            read = _read_warehouse if "bigquery:read" in entry["needs"] else _read_documents
+            read(usage, entry, sheet, amount, within)
             continue
         rate = amount / load.tenants / within
         missed = min(amount, miss_rate(namespace, load, sheet, platform, rate) * load.tenants * within)
         usage.hit_rates[namespace.name] = 0.0 if missed >= amount * (1 - 1e-12) else 1 - missed / amount
         usage.work(entry, amount - missed, sheet["seconds_hit"], within=within)
-        if namespace.source == "firestore":
-            _read_documents(usage, entry, sheet, missed, within)
-        else:
-            usage.work(entry, missed, sheet["seconds_warehouse"], within=within)
-            usage.items["bigquery_query"] += missed * sheet["tables_per_read"] * sheet["bytes_per_table"] / TIB
+        read = _read_documents if namespace.source == "firestore" else _read_warehouse
+        read(usage, entry, sheet, missed, within)
     usage.items["egress"] += month * sheet["answer_bytes"] / GIB
 
 
@@ -118,6 +123,11 @@ def _read_documents(usage: Usage, entry: Entry, sheet: Sheet, amount: float, wit
     one = entry["returns"].startswith("Record[")
     usage.work(entry, amount, sheet["seconds_document"], within=within)
     usage.items["firestore_read"] += amount * (1 if one else sheet["documents_per_list"]) / HUNDRED_THOUSAND
+
+
+def _read_warehouse(usage: Usage, entry: Entry, sheet: Sheet, amount: float, within: float) -> None:
+    usage.work(entry, amount, sheet["seconds_warehouse"], within=within)
+    usage.caused("bigquery_query", entry, amount * sheet["tables_per_read"] * sheet["bytes_per_table"] / TIB)
 
 
 def _writes(usage: Usage, load: Load, sheet: Sheet, platform: Platform) -> None:
@@ -192,7 +202,7 @@ def _tasks(usage: Usage, load: Load, sheet: Sheet, platform: Platform, task: Ent
     rows = load.documents_per_tenant / (max(1, platform.tables) if merging else 1)
     tables = sheet["tables_per_merge"] if merging else sheet["tables_per_scan"]
     scanned = max(tables * sheet["bytes_per_table"], rows * sheet["row_bytes"])
-    usage.items["bigquery_query"] += made * scanned / TIB
+    usage.caused("bigquery_query", task, made * scanned / TIB)
 
 
 def _probes(usage: Usage, sheet: Sheet, platform: Platform) -> None:
@@ -209,7 +219,7 @@ def _instances(usage: Usage, load: Load, platform: Platform) -> None:
             busy, most = busy + mean * within, max(most, mean)
         warm = entry["min_instances"] * SECONDS if load.keep_warm else 0.0
         waiting, memory = max(0.0, warm - busy), entry["memory"] / KIB
-        usage.items["function_cpu"] += busy * cpu(entry)
+        usage.caused("function_cpu", entry, busy * cpu(entry))
         usage.items["function_memory"] += busy * memory
         usage.items["function_idle_cpu"] += waiting * cpu(entry)
         usage.items["function_idle_memory"] += waiting * memory
