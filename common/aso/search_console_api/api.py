@@ -9,7 +9,7 @@ load quota over ten minutes and a day that long ranges and many splits use up fa
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -90,10 +90,12 @@ class SearchConsole:
     Attributes:
         context: Circumstances; the deadline bounds every call.
         authorization: Says who calls.
+        admit: Called before each call, repeated ones too; raises where no more may be made.
     """
 
     context: Context
     authorization: Authorization
+    admit: Callable[[], None]
 
     def page(self, question: Question) -> list[ApiRow]:
         """Return one page; fewer than ``PAGE_ROWS`` rows are the last one.
@@ -107,6 +109,7 @@ class SearchConsole:
         return retrying(self.context, DEPENDENCY, lambda: self._page(question))
 
     def _page(self, question: Question) -> list[ApiRow]:
+        self.admit()
         base = self.context.clients.settings.search_console_url.rstrip("/")
         url = f"{base}/webmasters/v3/sites/{quote(question.site, safe='')}/searchAnalytics/query"
         headers = {"content-type": "application/json", "accept": "application/json", **self.authorization.headers()}

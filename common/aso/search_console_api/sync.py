@@ -96,8 +96,8 @@ class _Sync:
         self.context = job.context
         self.site = str(job.parameters["site"])
         self.state = _State(**(job.checkpoint or {}))
-        self.api = SearchConsole(context=job.context, authorization=authorization_of(job.context))
         self.budget = Budget(job.context, today())
+        self.api = SearchConsole(context=job.context, authorization=authorization_of(job.context), admit=self._admit)
         self.newest: date | None = None
         self.left: list[DayCut] | None = None
 
@@ -132,7 +132,7 @@ class _Sync:
         """Ask which days there are, and return the cuts to fetch, without those this job has published already."""
         day = today()
         question = Question(site=self.site, first=plan.oldest_day(day), last=plan.newest_day(day), dimensions=("date",))
-        days = [date.fromisoformat(row.keys[0]) for row in self._ask(question)]
+        days = [date.fromisoformat(row.keys[0]) for row in self.api.page(question)]
         self.newest = max(days, default=None)
         found = plan.missing(self.site, days, plan.published(self.context, self.site))
         if not self.state.last_day:
@@ -150,20 +150,18 @@ class _Sync:
             question = Question(
                 site=self.site, first=cut.day, last=cut.day, dimensions=cut.dimensions, start_row=state.start_row
             )
-            rows = self._ask(question)
+            rows = self.api.page(question)
             self._store(cut, rows)
             state.start_row += len(rows)
             self._progress()
             if len(rows) < PAGE_ROWS:
                 return
 
-    def _ask(self, question: Question) -> list[ApiRow]:
+    def _admit(self) -> None:
+        """Count a call, before it is made."""
         if not self.budget.take():
             raise _BudgetUsed
         self.state.calls += 1
-        rows = self.api.page(question)
-        self.state.waits = 0
-        return rows
 
     def _store(self, cut: DayCut, rows: Sequence[ApiRow]) -> None:
         state = self.state
@@ -174,6 +172,8 @@ class _Sync:
         made = fact_rows(self.context.tenant_id, found, import_id=None)
         if made:
             append_facts(self.context, declared(), made, batch=state.batch, sequence=state.sequence, slice=cut.slice)
+        # Being told the days is no progress: only rows show that quota is there again.
+        state.waits = 0
         state.rows, state.refused = state.rows + len(made), state.refused + len(refused)
 
     def _publish(self, cut: DayCut) -> None:

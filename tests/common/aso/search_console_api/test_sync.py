@@ -201,6 +201,8 @@ def test_what_breaks_off_is_asked_for_again(
     assert job.status == "succeeded"
     assert figures(tenant, "query") == {"shoes": (5, 100), "red shoes": (2, 40)}
     assert figures(tenant, "day") == {D3: (8, 143)}
+    assert job.result is not None
+    assert job.result["calls"] == server.asked, "a repeated call counts as well"
 
 
 def test_a_crash_goes_on_where_it_was(
@@ -263,6 +265,7 @@ def test_quota_that_stays_away_leaves_the_rest_to_the_next_day(
     job = started(tenant)
     for _ in range(3):
         job = attempted(tenant, job)
+        server.quota = 1  # enough to be told the days, again and again
     assert job.status == "succeeded"
     assert job.result is not None
     assert job.result["stopped"] == "quota"
