@@ -55,7 +55,7 @@ def checked_filters(body: ExportRequest, today: date) -> dict[str, Any]:
         ]
         raise Unprocessable("filter_unknown", f"{message}: {', '.join(unknown)}.", errors=errors)
     if body.kind not in PERIODIC:
-        return given
+        return {name.removesuffix("_"): value for name, value in given.items()}
     last = date.fromisoformat(given["to"]) if "to" in given else today
     first = date.fromisoformat(given["from_"]) if "from_" in given else max(date.min + USUAL, last) - USUAL
     if last < first:

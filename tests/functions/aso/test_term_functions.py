@@ -111,6 +111,20 @@ def test_ranks_of_a_period_are_exported_from_the_warehouse(tenant: TenantHandle,
     rows = list(csv.DictReader(io.StringIO(requests.get(link["url"], timeout=30).text.removeprefix("\ufeff"))))
     assert [(row["date"], row["position"]) for row in rows] == [("2026-11-11", "5.5"), ("2026-11-12", "6")]
     assert link["consistency"] == "rolling"
+    compared = {"from": "2026-11-10", "to": "2026-11-12"}
+    views = {
+        "movers": (compared, "to_position", {"6"}),
+        "position_distribution": (compared, "rank_4-10", {"1"}),
+        "share_of_voice": ({"days": 30}, "name", set()),
+        "performance": ({"by": "page"}, "item", set()),
+        "performance_facts": (compared, "query", set()),
+    }
+    for kind, (filters, column, expected) in views.items():
+        link = exported(tenant.client, kind=kind, filters=filters)
+        table = csv.DictReader(io.StringIO(requests.get(link["url"], timeout=30).text.removeprefix("\ufeff")))
+        assert column in (table.fieldnames or ())
+        found = list(table)
+        assert {row[column] for row in found} >= expected, (kind, found)
 
 
 def test_clusters_are_listed_and_read(owner: TenantHandle) -> None:
