@@ -86,6 +86,8 @@ KEPT: Mapping[tuple[str, str], str] = {
     ("opportunity_outcome", "keyword_id"): "what came of an opportunity is history",
     ("opportunity_outcome", "subject_id"): "what came of an opportunity is history",
     ("link_audit", "spokes.content_id"): "follows spoke_ids",
+    ("rank_alert", "keyword_id"): "tells of a change on one day, which stays true",
+    ("site_audit", "findings.examples.content_id"): "tells what was found at one moment, which stays true",
     ("keyword_merge", "keyword_id"): "tells which keyword went",
 }
 """Fields that hold such an id and are left as they are, by entity and field, each with the reason."""

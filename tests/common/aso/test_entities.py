@@ -120,14 +120,18 @@ def test_the_caches_are_those_of_document_000() -> None:
     assert all(ASO_STATS in entity.caches for entity in ENTITIES)
 
 
+EQUALITIES = {"==", "in", "array_contains", "array_contains_any"}
+"""Operators that the indexes of single fields answer, merged with one another."""
+
+
 def has_index(entity: Entity[Any], filters: Sequence[Filter], order: Sequence[str]) -> bool:
     """Tell whether Firestore can answer a query of a tenant.
 
     Equalities alone are answered from the indexes of single fields. Otherwise every composite index that ends as the
     query is sorted serves the equalities it begins with, and Firestore merges those that end alike.
     """
-    equal = {"tenant_id"} | {name for name, operator, _ in filters if operator in {"==", "in"}}
-    ranged = {name for name, operator, _ in filters if operator not in {"==", "in"}}
+    equal = {"tenant_id"} | {name for name, operator, _ in filters if operator in EQUALITIES}
+    ranged = {name for name, operator, _ in filters if operator not in EQUALITIES}
     assert ranged <= {name.removeprefix("-") for name in order}
     if not order:
         return not equal & set(entity.unindexed)

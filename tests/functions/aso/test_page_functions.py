@@ -14,6 +14,9 @@ from typing import Any
 import pytest
 
 from common.fetch import AGENT
+from common.jobs.service import start_job
+from common.store import transact
+from tests.common.security import context_of
 from tests.common.web import Web, forever, page, redirect, served
 from tests.stack import Stack, TenantHandle
 
@@ -257,6 +260,7 @@ def test_an_index_without_end_is_read_to_its_bound(cloud: Stack, tenant: TenantH
     web.routes |= {f"/{number}.xml": page(urlset(f"{web.url}/{number}"), kind="text/xml") for number in range(5000)}
     job = finished(cloud, tenant, tenant.client.post("/v1/aso/site-audit", {"site_url": f"{web.url}/"}))
     assert (job["status"], job["result"]["sitemaps"], job["result"]["urls"]) == ("succeeded", 100, 99)
+    assert "aso-site-audit-run" in cloud.local.dispatcher.status()
     assert len(web.requests) == 101  # robots.txt, the index, its first 99
     audit = tenant.client.get(f"/v1/aso/site-audits/{job['result']['audit_id']}").json()
     assert findings(audit)["sitemaps_left_out"] == 4901
@@ -359,6 +363,7 @@ def test_a_site_that_wants_no_robots_is_left_alone(cloud: Stack, tenant: TenantH
     path = f"/v1/aso/hubs/{hub['content_id']}/link-audit"
     assert finished(cloud, tenant, tenant.client.post(path, {}))["status"] == "succeeded"
     audit = tenant.client.get(path).json()["audit"]
+    assert "aso-link-audit-run" in cloud.local.dispatcher.status()
     assert (audit["hub_problem"], audit["coverage"]) == ("robots_unreachable", None)
     assert web.targets == ["/robots.txt"]
 
@@ -385,3 +390,19 @@ def test_audits_go_with_their_piece_and_keywords_move(cloud: Stack, tenant: Tena
     assert tenant.client.get(f"/v1/aso/content/{spoke['content_id']}").json()["hub_id"] == other["content_id"]
     keywords = tenant.client.get("/v1/aso/keywords", params={"content_id": other["content_id"]}).json()["items"]
     assert [keyword["keyword"] for keyword in keywords] == ["moves along"]
+
+
+def test_a_large_deletion_is_done_by_its_job(cloud: Stack, tenant: TenantHandle) -> None:
+    """The request begins such a job beyond 5,000 documents; here the job is begun for a small hub."""
+    hub = piece(tenant)
+    for _ in range(2):
+        piece(tenant, "spoke", hub_id=hub["content_id"])
+    parameters = {"content_id": hub["content_id"], "query": {"cascade": True}}
+    job = transact(
+        context_of(cloud.clients, tenant.tenant_id),
+        lambda work: start_job(work, type="content_deletion", function="aso-content-delete-run", parameters=parameters),
+    )
+    path = f"/v1/jobs/{job.job_id}"
+    cloud.wait_for(lambda: tenant.client.get(path).json()["status"] == "succeeded", 60, what="the deletion ends")
+    assert tenant.client.get(path).json()["result"] == {"pieces": 3, "spokes_moved": 0, "references": {}}
+    assert tenant.client.get(f"/v1/aso/content/{hub['content_id']}").status_code == 404
