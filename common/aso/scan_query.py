@@ -18,7 +18,7 @@ from datetime import date
 from typing import Any, Literal, cast
 
 from common.aso import gain, opportunity_rules
-from common.aso.gain_model.curve_query import branded
+from common.aso.gain_model.curve_query import brand_pattern, branded
 from common.aso.gain_model.model import PRIOR_MODEL, GainModel, Segment
 from common.aso.models import OpportunityType
 from common.aso.opportunities import REFRESH_SHARE, REFRESH_VISITS
@@ -238,7 +238,7 @@ def parameters(today: date, model: GainModel) -> dict[str, object]:
     return {
         "click_through": list(model.curve(plain).click_through),
         "brand_click_through": list(model.curve(Segment(brand=True)).click_through),
-        "brand_terms": Typed("STRING", list(model.brand_terms)),
+        "brand_pattern": brand_pattern(model.brand_terms),
         "best_candidates": gain.BEST_CANDIDATES,
         "neutral_difficulty": gain.NEUTRAL_DIFFICULTY,
         "reach_intercept": model.coefficients.intercept,
