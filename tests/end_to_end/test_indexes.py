@@ -37,6 +37,7 @@ LISTS: Mapping[str, Mapping[str, Sequence[str]]] = {
         "days": ["9"],
         "sort": ["-expected_gain", "-detected_at"],
     },
+    "/v1/aso/alerts": {"status": ["open"], "direction": ["down"], "keyword_id": [UNKNOWN]},
     "/v1/aso/keywords/{keyword_id}/history": {"device": ["mobile"], "locale": ["en"]},
     "/v1/jobs": {"status": ["queued"], "type": ["keyword_import"]},
     "/v1/platform/dead-letters": {"function": ["aso-warehouse-sync"], "status": ["pending"]},
@@ -146,9 +147,12 @@ def every_query(cloud: Stack, tenant: TenantHandle) -> None:
         for chosen in combinations(filters):
             answer = caller.get(path.format(**names), params=chosen)
             assert answer.status_code == 200, (path, chosen, answer.text)
+    tracked = {"site_hosts": ["example.com"], "tracking": {"enabled": True}}
+    assert tenant.client.put("/v1/aso/settings", tracked, headers={"If-Match": "*"}).status_code == 200
+    assert tenant.client.get("/v1/aso/tracking").json()["state"] == "on"
     page = tenant.client.get("/v1/aso/content?limit=1").json()
     assert tenant.client.get(f"/v1/aso/content?limit=1&cursor={page['next_cursor']}").status_code == 200
-    for name in ("aso-opportunity-scan", "platform-warehouse-merge", "platform-job-sweep"):
+    for name in ("aso-rank-plan", "aso-opportunity-scan", "platform-warehouse-merge", "platform-job-sweep"):
         cloud.fire(name)
     job = {"tenant_id": tenant.tenant_id, "entity": "keyword", "dry_run": True}
     assert cloud.post("/v1/platform/backfills", job).status_code == 200

@@ -20,6 +20,7 @@ NOT_FOUND: Mapping[str, str] = {
     "audit_id": "site_audit_not_found",
     "cluster_id": "keyword_cluster_not_found",
     "export_id": "export_not_found",
+    "alert_id": "rank_alert_not_found",
 }
 """Code of the 404 that another tenant's id in the path gets."""
 
@@ -90,7 +91,7 @@ def test_ids_in_the_body(operation: Operation, cloud: Stack, victim: Holdings, a
         return
     for place in named_ids(operation):
         stolen = victim.ids[place.name]
-        body = place.put(minimal(operation, place), stolen)
+        body = place.put(minimal(operation, place), [stolen] if place.name.endswith("_ids") else stolen)
         own = {**attacker.ids, **({"content_id": attacker.spoke} if place.name == "hub_id" else {})}
         answer = operation.send(cloud.url, attacker.tenant.client.headers, operation.route(own), body=body)
         check_tells_nothing(answer, victim, {stolen})
@@ -98,7 +99,8 @@ def test_ids_in_the_body(operation: Operation, cloud: Stack, victim: Holdings, a
             assert [row["status"] for row in answer.json()["rows"]] in ([404], [422], ["refused"]), answer.text
             assert answer.json()["refused"] == 1
         else:
-            assert refusal(answer) in {(422, f"{kind}_not_found") for kind in ("hub", "content")}, answer.text
+            kinds = ("hub", "content", "keyword")
+            assert refusal(answer) in {(422, f"{kind}_not_found") for kind in kinds}, answer.text
 
 
 def minimal(operation: Operation, place: Field) -> Any:
@@ -109,6 +111,7 @@ def minimal(operation: Operation, place: Field) -> Any:
         ("aso-opportunity-update", "content_id"): {},
         ("aso-keyword-upsert", "content_id"): {"rows": [{"keyword": "unwanted"}]},
         ("aso-onpage-score", "content_id"): {"keyword": "unwanted", "text": "unwanted"},
+        ("aso-rank-check", "keyword_ids"): {},
         ("aso-rank-record", "keyword_id"): {"rows": [{"state": "check_failed", "date": "2026-11-01"}]},
     }
     known = (operation.name, place.name)
@@ -118,14 +121,17 @@ def minimal(operation: Operation, place: Field) -> Any:
 
 @pytest.mark.parametrize("operation", OF_TENANTS, ids=[each.name for each in OF_TENANTS])
 def test_ids_and_cursors_in_the_query(operation: Operation, cloud: Stack, victim: Holdings, attacker: Holdings) -> None:
-    """Lists by another tenant's id are empty; its cursors are refused."""
+    """Lists by another tenant's id are empty, things by their ids are refused, and so are its cursors."""
     for name in operation.query:
         if name in ID_NAMES:
             stolen = victim.ids[name]
             answer = operation.send(
                 cloud.url, attacker.tenant.client.headers, operation.route(attacker.ids), query={name: stolen}
             )
-            assert (answer.status_code, answer.json()["items"]) == (200, [])
+            if name.endswith("_ids"):
+                assert refusal(answer) == (422, f"{name.removesuffix('_ids')}_not_found")
+            else:
+                assert (answer.status_code, answer.json()["items"]) == (200, [])
             check_tells_nothing(answer, victim, {stolen})
         if name == "cursor":
             for cursor in victim.cursors.values():

@@ -58,7 +58,7 @@ def settle(stack: Stack, tenant: TenantHandle, mark: str) -> Holdings:
     spoke = _content(tenant, mark, "spoke", hub)
     ids |= {"content_id": hub, "hub_id": hub}
     keywords = _keywords(tenant, mark, hub)
-    ids["keyword_id"] = keywords[0]
+    ids["keyword_id"] = ids["keyword_ids"] = keywords[0]
     ids["job_id"] = ids["import_id"] = _import(tenant, mark)
     opportunities = wait_for(lambda: _scanned(tenant), 60, every=0.3, what="the scan finds opportunities")
     ids["opportunity_id"] = opportunities[0]
@@ -67,6 +67,7 @@ def settle(stack: Stack, tenant: TenantHandle, mark: str) -> Holdings:
     ids["dead_letter_id"] = _dead_letter(stack, mark)
     ids["audit_id"] = _audits(tenant, mark, hub)
     ids |= _clusters_and_export(tenant, mark)
+    ids["alert_id"] = _alerts(tenant, keywords[1:3])
     stack.settled()
     others = frozenset({*keywords[1:], *opportunities[1:]})
     return Holdings(tenant=tenant, mark=mark, ids=ids, spoke=spoke, cursors=_cursors(tenant), others=others)
@@ -74,7 +75,7 @@ def settle(stack: Stack, tenant: TenantHandle, mark: str) -> Holdings:
 
 ID_NAMES = frozenset(
     {
-        *("export_id", "cluster_id"),
+        *("export_id", "cluster_id", "alert_id", "keyword_ids"),
         "tenant_id",
         "content_id",
         "hub_id",
@@ -130,6 +131,30 @@ def _keywords(tenant: TenantHandle, mark: str, hub: str) -> list[str]:
     recorded = tenant.client.post("/v1/aso/ranks", {"rows": checks})
     assert recorded.json()["refused"] == 0, recorded.text
     return [row["value"]["keyword_id"] for row in answer.json()["rows"]]
+
+
+def _alerts(tenant: TenantHandle, keywords: list[str]) -> str:
+    """Let the ranks of keywords fall; return the id of one of the alerts that this raises."""
+    now = datetime.now(UTC)
+    rows = [
+        {
+            "keyword_id": name,
+            "checked_at": (now - timedelta(days=back)).isoformat(),
+            "device": "desktop",
+            "source": "tracker",
+            "state": "ranked",
+            "position": 5 if back > 2 else 40,
+        }
+        for name in keywords
+        for back in range(1, 12)
+    ]
+    assert tenant.client.post("/v1/aso/ranks", {"rows": rows}).json()["refused"] == 0
+
+    def raised() -> list[dict[str, Any]]:
+        items: list[dict[str, Any]] = tenant.client.get("/v1/aso/alerts").json()["items"]
+        return items if len(items) == len(keywords) else []
+
+    return str(wait_for(raised, 60, every=0.2, what="alerts are raised")[0]["alert_id"])
 
 
 def _import(tenant: TenantHandle, mark: str) -> str:

@@ -81,12 +81,12 @@ def check_now(context: Context, body: CheckRequest, now: datetime | None = None)
     """
     now = now or datetime.now(UTC)
     deployment, site = deployment_of(context.clients.settings), site_of(context)
-    terms = _ready(deployment, site)
     names = list(dict.fromkeys(body.keyword_ids))
     found = Repository(KEYWORDS, context).get_many(names)
     missing = next((name for name in names if name not in found), None)
     if missing is not None:
         raise _no_keyword(body.keyword_ids.index(missing))
+    terms = _ready(deployment, site)
     checkable = [name for name in names if device_of(found[name].value, site) is not None]
     price = most(terms, -(-site.tracking.depth // 10))
     room = budget.room(context, budget.limits_of(deployment, site.tracking.budget), price, now)

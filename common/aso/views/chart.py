@@ -39,7 +39,7 @@ def read(context: Context, query: ChartQuery) -> Cached[Chart]:
     """Return the chart through the cache ``aso_rank_views``.
 
     Raises:
-        Unprocessable: ``keyword_not_found``, ``invalid_range``, ``range_too_long``.
+        Unprocessable: ``keyword_required``, ``keyword_not_found``, ``invalid_range``, ``range_too_long``.
         Unavailable: BigQuery does not answer and the cache has nothing.
     """
     first, last = days_between(query.from_, query.to, USUAL_DAYS)
@@ -96,6 +96,8 @@ def compute(context: Context, query: ChartQuery, names: Mapping[str, str], first
 
 def _names(context: Context, keyword_ids: Sequence[str]) -> dict[str, str]:
     """Return the keywords by id, in the order asked for."""
+    if not keyword_ids:
+        raise refused("keyword_required", "at least one keyword is needed", "query:keyword_ids")
     found = Repository(KEYWORDS, context).get_many(keyword_ids)
     for index, keyword_id in enumerate(keyword_ids):
         if keyword_id not in found:

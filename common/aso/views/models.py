@@ -148,7 +148,9 @@ class Movers(Model):
 class ChartQuery(Model):
     """Which keywords to chart, on which days; the last 90 by default."""
 
-    keyword_ids: Annotated[list[Identifier], Field(min_length=1, max_length=CHARTED)] = Field(examples=[[_KEYWORD_ID]])
+    keyword_ids: Annotated[list[Identifier], Field(max_length=CHARTED)] = Field(
+        default_factory=list, description="At least one.", examples=[[_KEYWORD_ID]]
+    )
     from_: Day | None = Field(default=None, alias="from", description="First day.")
     to: Day | None = Field(default=None, description="Last day; today by default.")
     device: Device | None = Field(default=None, examples=["desktop"])
