@@ -19,6 +19,8 @@ BENCHMARKS = {
     "invalidation": "Cache invalidation",
     "scan": "Opportunity scan",
     "schedule": "Hourly schedule of scans",
+    "clusters": "Clusters of keywords",
+    "ctr_fit": "Fit of click-through curves",
     "bundles": "Bundle build",
     "memory": "Memory",
     "terraform": "From declarations to a plan",
