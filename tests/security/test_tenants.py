@@ -17,6 +17,7 @@ NOT_FOUND: Mapping[str, str] = {
     "keyword_id": "keyword_not_found",
     "opportunity_id": "opportunity_not_found",
     "job_id": "job_not_found",
+    "import_id": "import_not_found",
     "audit_id": "site_audit_not_found",
     "cluster_id": "keyword_cluster_not_found",
     "export_id": "export_not_found",
