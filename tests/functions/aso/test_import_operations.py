@@ -19,6 +19,7 @@ from common.jobs.run import run_job
 from common.store import Repository
 from tests.common.aso.scan.conftest import context_for
 from tests.functions.aso.conftest import Api
+from triggers.manifest import load_manifest
 
 AHREFS = (
     "Keyword\tCountry\tVolume\tKD\tCPC\tOrganic traffic\tCurrent position\tCurrent URL\tUpdated\n"
@@ -71,6 +72,9 @@ def test_a_preview_shows_what_would_happen_and_stores_nothing(api: Api, process:
     assert api("GET", "/v1/aso/imports").get_json()["items"] == []
     stored = process.get(storage_client).list_blobs(process.settings.content_bucket, prefix=f"{api.tenant_id}/")
     assert list(stored) == []
+    [entry] = [each for each in load_manifest() if each["name"] == "aso-import-preview"]
+    assert "storage:write" not in entry["needs"]
+    assert entry["needs"]["firestore:write"] == "remembers the answer to an Idempotency-Key"
 
 
 def test_a_preview_tells_why_the_import_would_be_refused(api: Api) -> None:
@@ -133,6 +137,8 @@ def test_an_import_is_listed_read_and_undone(api: Api, stranger: Api, process: C
     assert undo.status_code == 202, undo.text
     job_id = uuid.UUID(undo.get_json()["job_id"])
     assert undo.headers["Location"] == f"/v1/jobs/{job_id}"
+    context = context_for(process, api.tenant_id)
+    assert Repository(JOBS, context).get(str(job_id)).value.function == "aso-import-undo-run"
     run_job(context_for(process, api.tenant_id), JobTask(job_id=job_id), service.run_undo)
     assert [item["keyword"] for item in api("GET", "/v1/aso/keywords").get_json()["items"]] == ["other"]
     assert api("GET", f"/v1/aso/imports/{import_id}").get_json()["undo"]["keywords_deleted"] == 1
