@@ -157,7 +157,8 @@ def _returned(annotation: Any, entry: Entry) -> Returned:
         wrapped = _with_headers(
             _returned(arguments[0], entry), *(["Location"] if entry["status"] in {201, 202} else [])
         )
-        return replace(wrapped, accepts=(entry["method"], entry["status"]) == ("POST", HTTPStatus.OK))
+        long = entry["method"] in {"POST", "DELETE"} and entry["status"] == HTTPStatus.OK
+        return replace(wrapped, accepts=long)
     raise DeclarationError(entry["file"], 1, f"{annotation} is not an answer; see common/answers.py")
 
 

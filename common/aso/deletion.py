@@ -165,9 +165,10 @@ def _moved(work: Work, spokes: Sequence[Record[ContentPiece]], hub: ContentPiece
 
 
 def _is_large(context: Context, content_id: str, query: DeleteQuery) -> bool:
-    """Tell whether more changes than a request can do; counts, and reads no document."""
+    """Tell whether more changes than a request can do, by counting."""
     of_hub = [("hub_id", "==", content_id)]
     pieces = Repository(CONTENT_PIECES, context)
+    pieces.get(content_id)
     spokes = pieces.count(of_hub)
     own = references.foreseen(context, "content", [content_id], replaced=query.reassign_to is not None)
     if spokes + own.counts.total() > AT_ONCE:

@@ -19,7 +19,7 @@ from triggers import http
 def link_audit(content_id: str, body: LinkAuditRequest, context: Context) -> Answer[LinkAuditAnswer]:
     """Find which links between a hub and its published spokes are missing, and which spokes nobody links to.
 
-    Give the links of the pages as a crawler found them (201), or let a job fetch the pages (202): it keeps robots.txt,
+    Give the links of the pages as a crawler found them, or let a job fetch the pages (202): it keeps robots.txt,
     fetches three at a time and at most `max_pages`, the hub first. A spoke has no audit (`not_a_hub`).
     """
     return audits.request(context, content_id, body)

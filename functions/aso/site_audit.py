@@ -18,7 +18,7 @@ from triggers import http
     needs={"firestore:write": "Compares with the published pieces, keeps the audit or begins its job."},
 )
 def site_audit(body: SiteAuditRequest, context: Context) -> Answer[SiteAuditAnswer]:
-    """Audit sitemaps and robots.txt: given ones at once (201), those of a site by a job that fetches them (202).
+    """Audit sitemaps and robots.txt: given ones at once, those of a site by a job that fetches them (202).
 
     Finds addresses that robots.txt forbids, published pieces that are missing, stale dates, wrong hosts, duplicates,
     news too old, and whatever is wrong with the files themselves. Sitemaps are XML, text or gzip, or an index of them.

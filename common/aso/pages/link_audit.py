@@ -45,7 +45,7 @@ LIMITS = fetch.Limits(max_bytes=MAX_HTML, seconds=15)
 
 
 def request(context: Context, content_id: str, body: LinkAuditRequest) -> Answer[LinkAuditAnswer]:
-    """Audit from the links that are given (201), or begin the job that fetches the pages (202).
+    """Audit from the links that are given, or begin the job that fetches the pages (202).
 
     Raises:
         NotFound: ``content_piece_not_found``.
@@ -183,7 +183,7 @@ def _given(hub: ContentPiece, spokes: Sequence[ContentPiece], body: LinkAuditReq
 
 def _answered(work: Work, audit: LinkAudit, pieces: Sequence[ContentPiece]) -> Answer[LinkAuditAnswer]:
     report = _report(_keep(work, audit), pieces)
-    return Answer(content=LinkAuditAnswer(report=report), status=201)
+    return Answer(content=LinkAuditAnswer(report=report))
 
 
 def _keep(work: Work, audit: LinkAudit) -> LinkAudit:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from common import fetch
-from common.answers import Answer, Page
+from common.answers import Page
 from common.aso.entities import CONTENT_PIECES
 from common.aso.models import ContentPiece
 from common.aso.pages import checks, page
@@ -22,8 +22,8 @@ HTML_TYPES = ("text/html", "application/xhtml+xml")
 LIMITS = fetch.Limits(max_bytes=MAX_HTML, seconds=20)
 
 
-def score(context: Context, body: OnPageRequest) -> Answer[PageAudit]:
-    """Score a page; with ``content_id`` the audit is kept (201).
+def score(context: Context, body: OnPageRequest) -> PageAudit:
+    """Score a page; with ``content_id`` the audit is kept.
 
     Raises:
         Unprocessable: ``content_not_found``, ``url_required``, ``unparseable`` (nothing to read), ``page_too_complex``,
@@ -33,13 +33,13 @@ def score(context: Context, body: OnPageRequest) -> Answer[PageAudit]:
     look, source = _looked(context, body, piece)
     audit = _audit(context, body, look, source)
     if piece is None:
-        return Answer(content=audit)
+        return audit
 
-    def work(work: Work) -> Answer[PageAudit]:
+    def work(work: Work) -> PageAudit:
         # Read again: the piece must not be gone when the audit is stored.
         if work.find(CONTENT_PIECES, piece.content_id) is None:
             raise _no_content(piece.content_id)
-        return Answer(content=work.create(PAGE_AUDITS, audit), status=201)
+        return work.create(PAGE_AUDITS, audit)
 
     return transact(context, work)
 

@@ -37,7 +37,7 @@ PIECES_OF_A_JOB = 50_000
 
 
 def request(context: Context, body: SiteAuditRequest) -> Answer[SiteAuditAnswer]:
-    """Audit what is given (201), or begin the job that fetches (202).
+    """Audit what is given, or begin the job that fetches (202).
 
     Raises:
         Unprocessable: ``robots_too_complex``; ``invalid_url``, ``blocked_address``, ``host_not_found``: the site is
@@ -45,7 +45,7 @@ def request(context: Context, body: SiteAuditRequest) -> Answer[SiteAuditAnswer]
     """
     if body.sitemaps:
         audit = _given(context, body)
-        answer = Answer(content=SiteAuditAnswer(audit=audit), status=201)
+        answer = Answer(content=SiteAuditAnswer(audit=audit))
         return transact(context, lambda work: _kept(work, audit, answer))
     for url in _starts(body):
         fetch.check(context, url)
