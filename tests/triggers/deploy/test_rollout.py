@@ -199,7 +199,7 @@ def everything_old_or_everything_new(cloud: Cloud, old: Mapping[str, Mapping[str
     assert not set(cloud.marked) & set(old)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(fault=FAULTS, changed=CHANGED)
 def test_wherever_it_fails_traffic_is_where_it_was(fault: dict[str, Any], changed: set[str]) -> None:
     """One call fails, before or after it took effect: nothing stays half-way, and the next run gets through."""
@@ -214,7 +214,7 @@ def test_wherever_it_fails_traffic_is_where_it_was(fault: dict[str, Any], change
     assert cloud.marked == []
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(fault=FAULTS, changed=CHANGED, again=CHANGED)
 def test_whoever_comes_after_a_crash_goes_on(fault: dict[str, Any], changed: set[str], again: set[str]) -> None:
     """The machine that deploys is gone in the middle; the next run, with more changes or without, gets through."""
@@ -231,7 +231,7 @@ def test_whoever_comes_after_a_crash_goes_on(fault: dict[str, Any], changed: set
     assert cloud.marked == []
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(fault=FAULTS, changed=CHANGED, bad=st.sampled_from(sorted(ENTRIES)), flaky=st.booleans())
 def test_after_a_crash_a_bad_revision_still_goes_back(
     fault: dict[str, Any], changed: set[str], bad: str, flaky: bool
@@ -296,7 +296,7 @@ def test_what_has_passed_stays_when_only_marks_are_left() -> None:
     assert stuck >= 2
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(first=st.integers(0, 60), second=st.integers(0, 60), late=st.booleans(), changed=CHANGED)
 def test_a_failure_after_a_crash_leaves_nothing_half_way(
     first: int, second: int, late: bool, changed: set[str]

@@ -66,7 +66,7 @@ def test_a_column_comes_and_is_filled(cloud: Stack, tenant: TenantHandle, capsys
         found = rows(context, "SELECT keyword, search_volume FROM {keywords_latest}", {})
         return found == [{"keyword": "shoes", "search_volume": 500}]
 
-    cloud.wait_for(filled, what="the back-filled row")
+    cloud.wait_for(filled, deadline=90, what="the back-filled row")
     assert command.main(["apply", "--tenant", tenant.tenant_id]) == 0
     assert "nothing to do" in capsys.readouterr().out
 
