@@ -97,6 +97,15 @@ def test_an_unrelated_keyword_changes_no_group(terms: list[Term]) -> None:
     assert grouped([*terms, other]) == grouped(terms)
 
 
+@given(st.lists(TEXTS, min_size=2, max_size=10))
+def test_an_unrelated_keyword_leaves_similarities_as_they_were(texts: list[str]) -> None:
+    alone, beside = vectors_of(terms_of(texts)), vectors_of(terms_of([*texts, "zzz 12345"]))
+    for one in range(len(texts)):
+        for other in range(len(texts)):
+            before = alone.cosine(frozenset(alone.features[one]), one, other)
+            assert beside.cosine(frozenset(beside.features[one]), one, other) == pytest.approx(before, abs=1e-12)
+
+
 @settings(max_examples=60)
 @given(corpora())
 def test_everybody_is_in_one_group_at_most_and_alike_to_its_leader(terms: list[Term]) -> None:
