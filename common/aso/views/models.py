@@ -148,13 +148,13 @@ class Movers(Model):
 class ChartQuery(Model):
     """Which keywords to chart, on which days; the last 90 by default."""
 
-    keyword_ids: Annotated[list[Identifier], Field(max_length=CHARTED)] = Field(
-        default_factory=list, description="At least one.", examples=[[_KEYWORD_ID]]
-    )
     from_: Day | None = Field(default=None, alias="from", description="First day.")
     to: Day | None = Field(default=None, description="Last day; today by default.")
     device: Device | None = Field(default=None, examples=["desktop"])
     locale: Locale | None = Field(default=None, examples=["en-US"])
+    keyword_ids: Annotated[list[Identifier], Field(max_length=CHARTED)] = Field(
+        default_factory=list, description="At least one.", examples=[[_KEYWORD_ID]]
+    )
 
 
 class PageChange(Model):
