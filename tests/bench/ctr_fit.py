@@ -47,7 +47,7 @@ SELECT
   CONCAT(IF(MOD(number, 11) = 0, 'acme ', 'the '), 'search ', CAST(DIV(number, {days}) AS STRING)),
   IF(MOD(number, 3) = 0, 'desktop', 'mobile'),
   'web',
-  DIV(MOD(number * 7, 60), 1 + MOD(number * 31, 28)),
+  CAST(FLOOR((20 + MOD(number * 7, 40)) / (1 + MOD(number * 31, 28))) AS INT64),
   60 + MOD(number * 13, 400),
   1 + MOD(number * 31, 280) / 10,
   IF(MOD(number, 5) = 0, ['video'], []),
@@ -60,7 +60,7 @@ ROWS = f"""\
 SELECT query, device, features, clicks, impressions, position
 FROM {{search_performance_latest}}
 WHERE {CHOSEN}
-"""  # noqa: S608 - put together from constants
+"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
