@@ -15,6 +15,9 @@ from triggers.exchange import Exchange
 MAX_DEPTH = 64
 """Nesting beyond this is an attack, not data: Firestore stores 20 levels."""
 
+MAX_ERRORS = 100
+"""Errors that a refusal lists; a list of thousands of wrong items is wrong in one way."""
+
 _CODES = {"extra_forbidden": "unknown_field", "missing": "required", "value_error": "invalid_value"}
 
 
@@ -159,10 +162,11 @@ def field_errors(details: Iterable[ErrorDetails], given: Any) -> list[FieldError
 
 
 def invalid(errors: Sequence[FieldError]) -> Unprocessable:
-    """Return the refusal of a request that can be read and breaks the operation's schema."""
+    """Return the refusal of a request that can be read and breaks the operation's schema, with the first errors."""
     first = errors[0]
     more = f", and {len(errors) - 1} more" if len(errors) > 1 else ""
-    return Unprocessable("validation_failed", f"{first.pointer or 'the body'}: {first.message}{more}", errors=errors)
+    detail = f"{first.pointer or 'the body'}: {first.message}{more}"
+    return Unprocessable("validation_failed", detail, errors=errors[:MAX_ERRORS])
 
 
 def pointer(location: Sequence[str | int], given: Any) -> str:

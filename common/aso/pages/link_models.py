@@ -88,8 +88,11 @@ class LinkAuditRequest(Model):
         default=None,
         max_length=MAX_SPOKES + 1,
         description="Links of the hub's and the spokes' pages as a crawler found them; absent: a job fetches them.",
+        examples=[[{"url": _URL, "links": [{"href": "/qr-codes", "nofollow": False}]}]],
     )
-    max_pages: int = Field(default=200, ge=1, le=MAX_SPOKES + 1, description="Pages that a job fetches at most.")
+    max_pages: int = Field(
+        default=200, ge=1, le=MAX_SPOKES + 1, description="Pages that a job fetches at most.", examples=[200]
+    )
 
 
 class MissingLink(Model):

@@ -321,6 +321,12 @@ def test_links_that_are_given_are_audited_at_once(tenant: TenantHandle) -> None:
     assert two["content_id"] not in str(after)
 
 
+def test_a_list_of_wrong_items_is_wrong_in_one_way(tenant: TenantHandle) -> None:
+    answer = tenant.client.post("/v1/aso/hubs/any/link-audit", {"pages": ["wrong"] * 2001})
+    assert code(answer) == (422, "validation_failed")
+    assert (len(answer.json()["errors"]), "2000 more" in answer.json()["detail"]) == (100, True)
+
+
 def test_pages_are_fetched_politely_by_a_job(cloud: Stack, tenant: TenantHandle, web: Web) -> None:
     hub = piece(tenant, url=f"{web.url}/hub")
     names = ("a", "b", "private", "gone", "late")
