@@ -33,6 +33,8 @@ SLOW = {
     "tenants-tenant-create",
     "aso-opportunity-scan-now",
     "aso-stats",
+    "aso-ctr-fit-now",
+    "aso-calibration-get",
     "aso-decay-now",
     "aso-cannibalization-now",
     "aso-content-gap-now",
