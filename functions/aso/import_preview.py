@@ -2,6 +2,7 @@
 
 from common.aso.imports.models import ImportQuery, Preview
 from common.aso.imports.preview import preview
+from common.aso.site.service import site_of
 from common.context import Context
 from common.uploads import Upload
 from triggers import http
@@ -16,11 +17,11 @@ from triggers import http
     concurrency=4,
     max_body=33_554_432,
     accepts=("text/csv", "text/plain", "text/tab-separated-values", "application/csv", "multipart/form-data"),
-    needs={"redis:use": "counts calls against the caller's rate limit"},
+    needs={"firestore:read": "Reads which hosts are the tenant's own."},
 )
-def import_preview(upload: Upload, query: ImportQuery, context: Context) -> Preview:  # noqa: ARG001 - of every handler
+def import_preview(upload: Upload, query: ImportQuery, context: Context) -> Preview:
     """Show how a file would be imported, and store nothing: tool, encoding, columns, first rows, problems of a sample.
 
     Takes what `POST /v1/aso/imports` takes. Correct the proposal with `mapping`, look again, then import.
     """
-    return preview(upload, query)
+    return preview(upload, query, site_of(context).hosts)

@@ -8,9 +8,9 @@
 * **Keywords Explorer**: #, Keyword, Country, Difficulty, Volume, CPC, CPS, Parent Keyword (or Parent Topic), Last
   Update, SERP Features, Global volume, Traffic potential. ``Clicks`` are an estimate of Ahrefs and not taken.
 
-Intents are columns of TRUE and FALSE, or one column ``Intents``. A row of Organic keywords can be of any domain: the
-rows do not say whose. Ahrefs counts volume by country; rows of several countries tell different numbers of one keyword,
-of which the first counts and the others are refused.
+Intents are columns of TRUE and FALSE, or one column ``Intents``. Organic keywords can be of any domain; ranks of pages
+that are on none of the tenant's own hosts, where those are known, are not taken. Ahrefs counts volume by country; rows
+of several countries tell different numbers of one keyword, of which the first counts and the others are refused.
 
 What the layout rests on: the names in Ahrefs' help pages and in its exports, which are not translated.
 """
@@ -83,13 +83,15 @@ def parse(reader: RowReader, circumstances: Circumstances) -> ParsedRow:
     }
     if reader.reading.table != "organic_keywords":
         return reader.parsed(keyword, metrics)
+    address = reader.address("url")
     rank = rank_of(
         reader.position("rank"),
         reader.day("date", circumstances.latest) or circumstances.as_of.isoformat(),
-        url=reader.address("url"),
+        url=address,
         features=features([reader.cell("features")]) or None,
     )
-    return reader.parsed(keyword, metrics, (rank,))
+    foreign = circumstances.is_foreign(address)
+    return reader.parsed(keyword, metrics, () if foreign else (rank,), foreign=foreign)
 
 
 def _found(row: Row, header: tuple[str, ...], at: int, score: int) -> Match:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import itertools
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from common.aso.imports.dialect import Match, header_of
 from common.aso.imports.models import ImportQuery, Likeness, MappedColumn, Preview, PreviewProblem, PreviewRow
-from common.aso.imports.plan import Plan, planned
+from common.aso.imports.plan import Plan, Warned, planned
 from common.aso.imports.reader import Text, text_of
 from common.aso.imports.recognise import Looked, chosen, looked_at
 from common.aso.imports.rows import parsed_rows
@@ -35,7 +36,7 @@ EXAMPLES = 3
 LONGEST_EXAMPLE = 100
 
 
-def preview(upload: Upload, query: ImportQuery) -> Preview:
+def preview(upload: Upload, query: ImportQuery, hosts: Sequence[str] = ()) -> Preview:
     """Return what a file is recognised as, how its columns would be taken, and what its first rows become.
 
     What the import would refuse as a whole is told as ``refusal``, as long as the file is a text table.
@@ -43,6 +44,7 @@ def preview(upload: Upload, query: ImportQuery) -> Preview:
     Args:
         upload: The file, or a form with it.
         query: How to read it, as for the import.
+        hosts: The tenant's own.
 
     Raises:
         BadRequest: ``malformed_form``.
@@ -71,42 +73,39 @@ def preview(upload: Upload, query: ImportQuery) -> Preview:
             check_days(plan, query)
         except Unprocessable as error:
             refusal = error
-    return _shown(content, plan, match, looked, query, now, refusal)
-
-
-def _shown(
-    content: bytes,
-    plan: Plan,
-    match: Match,
-    looked: Looked,
-    query: ImportQuery,
-    now: datetime,
-    refusal: Unprocessable | None,
-) -> Preview:
     as_of, basis = as_of_of(plan, query, now)
-    circumstances = circumstances_of(as_of, query.from_, query.to, now.date())
+    circumstances = circumstances_of(as_of, query.from_, query.to, now.date(), hosts)
     rows = list(itertools.islice(parsed_rows(io.BytesIO(content), plan, circumstances), SAMPLE))
+    shown = _shown(plan, match, looked, rows)
+    changes = {"as_of": day_of(as_of), "as_of_basis": basis, "refusal": None if refusal is None else _refusal(refusal)}
+    return shown.model_copy(update=changes)
+
+
+def _shown(plan: Plan, match: Match, looked: Looked, rows: list[ParsedRow]) -> Preview:
     problems = [problem for row in rows for problem in _problems(row)]
-    others = [other for _, other in looked.matches if other.format != match.format]
-    return Preview.model_validate(
-        {
-            "recognised": _likeness(match),
-            "others": [_likeness(other) for other in others],
-            "refusal": None if refusal is None else _refusal(refusal),
-            "encoding": plan.encoding,
-            "delimiter": plan.delimiter,
-            "header_row": plan.header_row,
-            "columns": _columns(plan, rows),
-            "ignored_columns": plan.ignored,
-            "as_of": day_of(as_of),
-            "as_of_basis": basis,
-            "rows": [_row(row) for row in rows[:SHOWN]],
-            "problems": problems[:MOST_PROBLEMS],
-            "warnings": plan.warnings,
-            "sampled_rows": len(rows),
-            "estimated_rows": plan.rows,
-        }
+    return Preview(
+        recognised=_likeness(match),
+        others=[_likeness(other) for _, other in looked.matches if other.format != match.format],
+        encoding=plan.encoding,
+        delimiter=plan.delimiter,
+        header_row=plan.header_row,
+        columns=_columns(plan, rows),
+        ignored_columns=plan.ignored,
+        rows=[_row(row) for row in rows[:SHOWN]],
+        problems=problems[:MOST_PROBLEMS],
+        warnings=[*plan.warnings, *_foreign(rows)],
+        sampled_rows=len(rows),
+        estimated_rows=plan.rows,
     )
+
+
+def _foreign(rows: Sequence[ParsedRow]) -> list[Warned]:
+    """Return the warning that ranks are not the tenant's, where they are not."""
+    foreign = sum(row.foreign for row in rows)
+    if not foreign:
+        return []
+    message = f"{foreign} of {len(rows)} rows are about pages on none of your hosts; their ranks are not taken."
+    return [Warned(code="other_site", message=message)]
 
 
 def _unrecognised(text: Text, looked: Looked, refusal: Unprocessable) -> Preview:

@@ -33,6 +33,8 @@ FACTS_AT_ONCE = 10_000
 """Rows of search performance between two checkpoints: one load job."""
 
 COUNTED = ("created", "updated", "unchanged", "recorded", "refused")
+FOREIGN = "ranks_of_other_sites"
+"""How many rows told a rank of a page that is not the tenant's, which was not taken."""
 
 
 def run(job: JobRun) -> Mapping[str, Any]:
@@ -58,7 +60,7 @@ def _imported(job: JobRun) -> dict[str, Any]:
     plan = Plan.model_validate(job.parameters["plan"])
     names = plan.reading().columns.names
     origin = _source(job, plan)
-    checkpoint = job.checkpoint or {"row": 0, "part": 0, "done": 0, "counts": dict.fromkeys(COUNTED, 0)}
+    checkpoint = job.checkpoint or {"row": 0, "part": 0, "done": 0, "counts": dict.fromkeys((*COUNTED, FOREIGN), 0)}
     counts: dict[str, int] = dict(checkpoint["counts"])
     done, part = int(checkpoint["done"]), int(checkpoint["part"])
     for chunk in _chunks(row for row in _parsed(job, plan) if row.number > checkpoint["row"]):
@@ -67,6 +69,7 @@ def _imported(job: JobRun) -> dict[str, Any]:
         for name, number in applied.outcomes.items():
             counts[name] += number
         counts["refused"] += len(applied.refused)
+        counts[FOREIGN] += sum(row.foreign for row in chunk)
         done, part = done + len(chunk), part + 1
         job.progress(done, checkpoint={"row": chunk[-1].number, "part": part, "done": done, "counts": dict(counts)})
     job.progress(done, total=done)
@@ -76,7 +79,8 @@ def _imported(job: JobRun) -> dict[str, Any]:
 def _parsed(job: JobRun, plan: Plan) -> Iterator[ParsedRow]:
     latest = job.job.created_at.astimezone(UTC).date()
     as_of = datetime.fromisoformat(job.parameters["as_of"])
-    circumstances = circumstances_of(as_of, job.parameters["from"], job.parameters["to"], latest)
+    first, last = job.parameters["from"], job.parameters["to"]
+    circumstances = circumstances_of(as_of, first, last, latest, job.parameters["hosts"])
     return parsed_rows(_opened(job), plan, circumstances)
 
 

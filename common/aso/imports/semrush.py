@@ -9,7 +9,8 @@ the header; the others are competitors, of whom the newest day counts.
 
 **Organic Research** has one row per keyword and address: Keyword, Position, Previous position, Search Volume, Keyword
 Difficulty, CPC, URL, Traffic, Traffic (%), Traffic Cost, Competition, Number of Results, Trends, Timestamp, SERP
-Features by Keyword, Keyword Intents, Position Type. It can be of any domain: the rows do not say whose.
+Features by Keyword, Keyword Intents, Position Type. It can be of any domain; ranks of pages
+that are on none of the tenant's own hosts, where those are known, are not taken, only what is told of the keywords.
 
 What the layout rests on: column names as Semrush documents and exports them in English (its exports are not
 translated); preambles differ over the years, so every line above the header is read as far as it can be and none is
@@ -88,13 +89,15 @@ def parse(reader: RowReader, circumstances: Circumstances) -> ParsedRow:
         return reader.parsed(keyword, metrics, _tracked(reader))
     found = reader.position("rank")
     day = reader.day("date", circumstances.latest)
+    address = reader.address("url")
     rank = rank_of(
         found,
         day or circumstances.as_of.isoformat(),
-        url=reader.address("url"),
+        url=address,
         features=features([reader.cell("features"), _unusual(reader.cell("type"))]) or None,
     )
-    return reader.parsed(keyword, metrics, (rank,))
+    foreign = circumstances.is_foreign(address)
+    return reader.parsed(keyword, metrics, () if foreign else (rank,), foreign=foreign)
 
 
 def _tracking(row: Row, header: tuple[str, ...], above: Sequence[Row], days: Sequence[re.Match[str]]) -> Match:

@@ -87,7 +87,8 @@ def run_undo(job: JobRun) -> Mapping[str, Any]:
         transact(context, functools.partial(undo, entry_id=entry_id), answers=False)
         done += 1
         job.progress(done, checkpoint={"after": entry_id, "done": done})
-    if get(context, import_id).value.format == "search_console":
+    found = get(context, import_id).value
+    if found.format == "search_console" and (found.table != "queries" or found.from_date is not None):
         performance.retract(context, import_id)
     counts = UndoCounts(**journal.outcomes(context, import_id))
     transact(context, lambda work: _finished(work, import_id, counts), answers=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from common.aso.imports.models import Import, ImportQuery, MappedColumn
 from common.aso.imports.plan import Plan, plan_of
 from common.aso.imports.reader import EncodingName
 from common.aso.imports.table import Circumstances
+from common.aso.site.service import site_of
 from common.context import Context
 from common.errors import FieldError, Unprocessable
 from common.identifiers import digest, uuid7
@@ -62,6 +64,7 @@ def start(context: Context, upload: Upload, query: ImportQuery) -> Answer[JobVie
         "to": query.to,
         "as_of": rfc3339(as_of),
         "as_of_basis": basis,
+        "hosts": list(site_of(context).hosts),
     }
     kept = _import(context, str(job_id), plan, query)
     kept = kept.model_copy(update={"digest": content_digest, "filename": upload.filename, "as_of": day_of(as_of)})
@@ -143,12 +146,14 @@ def as_of_of(plan: Plan, query: ImportQuery, first_seen: datetime) -> tuple[date
     return first_seen, "first_upload"
 
 
-def circumstances_of(as_of: datetime, query_from: str | None, query_to: str | None, latest: date) -> Circumstances:
+def circumstances_of(
+    as_of: datetime, query_from: str | None, query_to: str | None, latest: date, hosts: Sequence[str]
+) -> Circumstances:
     """Return what a file does not say about itself."""
     first = None if query_from is None else date.fromisoformat(query_from)
     last = None if query_to is None else date.fromisoformat(query_to)
     days = None if first is None or last is None else (last - first).days + 1
-    return Circumstances(as_of=as_of.astimezone(UTC).date(), days=days, latest=latest, first=first)
+    return Circumstances(as_of=as_of.astimezone(UTC).date(), days=days, latest=latest, first=first, hosts=tuple(hosts))
 
 
 def day_of(moment: datetime) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Literal, TypeVar
 
+from common.aso.addresses import is_within
 from common.aso.imports import cells
 from common.aso.imports.cells import CellProblem, Mark
 from common.aso.imports.reader import Row
@@ -58,6 +59,7 @@ class ParsedRow:
         source: Suffix of the source of the numbers, such as ``range``; empty for none.
         problems: What is wrong; a row with any is not imported.
         repeated: Whether an earlier row of the file has the same keyword and has told its numbers.
+        foreign: Whether the row tells a rank of somebody else's page, which is not taken.
     """
 
     number: int
@@ -70,6 +72,7 @@ class ParsedRow:
     source: str = ""
     problems: tuple[Problem, ...] = ()
     repeated: bool = False
+    foreign: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,12 +85,18 @@ class Circumstances:
         days: Days the file covers, where the caller said so.
         latest: Last day a row may name.
         first: First day the file covers, where the caller said so.
+        hosts: The tenant's own hosts; empty where nobody said which they are.
     """
 
     as_of: date
     days: int | None
     latest: date
     first: date | None = None
+    hosts: tuple[str, ...] = ()
+
+    def is_foreign(self, address: str | None) -> bool:
+        """Return whether an address is known to be on somebody else's host."""
+        return bool(self.hosts and address) and not is_within(address or "", self.hosts)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -258,6 +267,7 @@ class RowReader:
         facts: Iterable[Mapping[str, Any]] = (),
         totals: tuple[int | None, ...] = (),
         source: str = "",
+        foreign: bool = False,
     ) -> ParsedRow:
         """Return the row with what was read and what was wrong."""
         return ParsedRow(
@@ -269,6 +279,7 @@ class RowReader:
             facts=tuple(facts),
             totals=totals,
             source=source,
+            foreign=foreign,
             problems=tuple(self.problems),
         )
 

@@ -42,9 +42,14 @@ from common.store import Work, in_chunks
 from common.technical import read_many
 
 OF_ITS_OWN = frozenset(
-    {"keyword_id", "tenant_id", "keyword", "keyword_normalized", "created_at", "updated_at", "kgr_score", "kgr_class"}
+    {
+        *("keyword_id", "tenant_id", "keyword", "keyword_normalized", "created_at", "updated_at"),
+        *("kgr_score", "kgr_class", "cluster_id"),
+    }
 )
-"""Fields that a keyword has without anybody saying anything about it."""
+"""Fields that a keyword has, or gets from the platform, without anybody saying anything about it."""
+RULED = {"intent_source": GROUPS[-2], "priority_source": GROUPS[-1]}
+"""Fields that people or the platform set, by the field that tells who."""
 
 
 @dataclass(slots=True)
@@ -170,9 +175,9 @@ def _picked(fields: Fields, names: Sequence[str]) -> Fields:
 
 
 def _is_ruled(values: Fields) -> bool:
-    """Return whether rules set the fields of a group (intent, priority), not people."""
-    sources = [value for name, value in values.items() if name in {"intent_source", "priority_source"}]
-    return bool(sources) and sources[0] in {None, "rule"}
+    """Return whether the platform set the fields of a group (intent, priority), not people."""
+    sources = [value for name, value in values.items() if name in RULED]
+    return bool(sources) and sources[0] != "user"
 
 
 def _blank(keyword: Keyword) -> Keyword:
@@ -185,7 +190,8 @@ def _is_nobodys(keyword: Keyword, left: Remains) -> bool:
     if left.born is None or ranks_of(keyword) != left.born:
         return False
     told, blank = flat(keyword), flat(_blank(keyword))
-    return all(told.get(name) == blank.get(name) for name in {**told, **blank}.keys() - OF_ITS_OWN)
+    ruled = {name for source, group in RULED.items() if told.get(source) != "user" for name in group}
+    return all(told.get(name) == blank.get(name) for name in {**told, **blank}.keys() - OF_ITS_OWN - ruled)
 
 
 def _refolded(undoing: _Undoing) -> dict[str, Keyword]:

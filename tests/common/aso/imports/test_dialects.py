@@ -7,7 +7,7 @@ import csv
 import io
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -326,6 +326,16 @@ def test_ahrefs_organic_keywords(layout: list[list[str]], encoding: str, delimit
     if layout is not COMPARED_AHREFS:
         assert row.ranks[0]["features"] == ["sitelinks", "people_also_ask"]
     assert row.metrics.get("intent") == ("commercial" if layout is NEW_AHREFS else None)
+
+
+@pytest.mark.parametrize("layout", [ORGANIC[:2], NEW_AHREFS], ids=["semrush", "ahrefs"])
+def test_ranks_of_somebody_elses_pages_are_not_ours(layout: list[list[str]]) -> None:
+    content = lines(layout, ",").encode()
+    ours = replace(UNKNOWN_PERIOD, hosts=("example.com",))
+    theirs = replace(UNKNOWN_PERIOD, hosts=("example.org",))
+    [own], [foreign] = parsed(content, ours), parsed(content, theirs)
+    assert (len(own.ranks), own.foreign) == (1, False)
+    assert (foreign.ranks, foreign.foreign, foreign.metrics) == ((), True, own.metrics)
 
 
 def test_ahrefs_keywords_explorer() -> None:

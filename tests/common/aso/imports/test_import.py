@@ -13,6 +13,8 @@ from common import objects
 from common.aso.entities import KEYWORDS, RANK_OBSERVATIONS
 from common.aso.imports import apply as apply_module
 from common.aso.imports import run as run_module
+from common.aso.site.models import SettingsInput
+from common.aso.site.service import put
 from common.context import Context
 from common.errors import Refusal
 from common.jobs import service
@@ -99,6 +101,16 @@ def test_good_rows_are_imported_and_the_others_come_back_to_be_corrected(tenant:
     assert wrong[0]["errors"].startswith("Volume: invalid_number (")
     assert wrong[1]["errors"].startswith("KD: out_of_range (")
     assert keyword(tenant, "münchen").search_volume == 7
+
+
+def test_ranks_of_pages_on_other_hosts_are_counted_and_not_taken(tenant: Context) -> None:
+    put(tenant, SettingsInput(site_hosts=["example.org"]))
+    header = "Keyword,Country,Volume,KD,Current position,Current URL,Organic traffic"
+    rows = "a,de,10,5,3,https://rival.com/a,1\nb,de,20,6,4,https://www.example.org/b,1\n"
+    result = imported(tenant, f"{header}\n{rows}".encode())
+    assert (result["created"], result["ranks_of_other_sites"]) == (2, 1)
+    assert (keyword(tenant, "a").search_volume, keyword(tenant, "a").current_ranking) == (10, None)
+    assert keyword(tenant, "b").current_ranking == 4
 
 
 def test_names_of_columns_are_guarded_in_the_list_of_refused_rows_too(tenant: Context) -> None:

@@ -117,6 +117,18 @@ def test_a_failed_check_that_an_import_replaced_comes_back(tenant: Context) -> N
     assert state(tenant) == before
 
 
+def test_what_the_platform_itself_says_of_a_keyword_does_not_keep_it(tenant: Context) -> None:
+    result = imported(tenant, b"keyword,volume\nclustered,100\n")
+
+    def learn(work: Any) -> None:
+        record = work.get(KEYWORDS, keyword(tenant, "clustered").keyword_id)
+        learnt = {"cluster_id": "c1", "intent": "commercial", "intent_source": "model", "intent_confidence": 0.9}
+        work.update(KEYWORDS, record, record.value.model_copy(update=learnt))
+
+    transact(tenant, learn)
+    assert undone(tenant, result["import_id"]) == {"keywords_deleted": 1}
+
+
 def test_a_keyword_that_was_deleted_since_stays_deleted(tenant: Context) -> None:
     told(tenant, "gone", search_volume=1)
     result = imported(tenant, f"keyword,volume,rank,date\ngone,10,5,{DAYS[1]}\nfresh,1,,\n".encode())
