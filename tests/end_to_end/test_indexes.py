@@ -13,14 +13,15 @@ import requests
 from common.registry import ENTITIES_FILE
 from common.technical import COLLECTIONS
 from tests.end_to_end.support import job_ended
-from tests.stack import Stack, TenantHandle, wait_for
+from tests.stack import Caller, Stack, TenantHandle, wait_for
 from triggers.local.processes import LOOPBACK
 from triggers.openapi import OPENAPI_FILE
 
 SORTED = frozenset(
     {
         *("created_at", "last_checked", "date", "detected_at", "expected_gain", "last_at", "updated_at", "wake_at"),
-        "entry_id",
+        *("demand", "entry_id"),
+        *("measured_at", "outcome_due_at"),
     }
 )
 """Fields that queries sort or bound by; all others are compared for equality. The emulator's report does not tell the
@@ -37,12 +38,15 @@ LISTS: Mapping[str, Mapping[str, Sequence[str]]] = {
         "days": ["9"],
         "sort": ["-expected_gain", "-detected_at"],
     },
+    "/v1/aso/outcomes": {"opportunity_id": [UNKNOWN], "horizon_days": ["28"]},
     "/v1/aso/alerts": {"status": ["open"], "direction": ["down"], "keyword_id": [UNKNOWN]},
     "/v1/aso/keywords/{keyword_id}/history": {"device": ["mobile"], "locale": ["en"]},
     "/v1/jobs": {"status": ["queued"], "type": ["keyword_import"]},
     "/v1/platform/dead-letters": {"function": ["aso-warehouse-sync"], "status": ["pending"]},
     "/v1/tenants/{tenant_id}/api-keys": {},
     "/v1/aso/hubs/{content_id}/tree": {},
+    "/v1/aso/clusters": {},
+    "/v1/aso/clusters/{cluster_id}": {},
 }
 """Every operation that answers with a list, and every filter that it takes; a test holds it against the manifest."""
 
@@ -136,7 +140,23 @@ def prepare(cloud: Stack, tenant: TenantHandle) -> dict[str, str]:
     wait_for(lambda: job_ended(client, undo), what="the undo ends")
     cloud.settled()
     assert client.post("/v1/aso/opportunities/scan").json()["created"] == 1
-    return {"content_id": hub, "keyword_id": rows[0]["value"]["keyword_id"], "tenant_id": tenant.tenant_id}
+    names = {"content_id": hub, "keyword_id": rows[0]["value"]["keyword_id"], "tenant_id": tenant.tenant_id}
+    return {**names, "cluster_id": cluster_of(client)}
+
+
+def cluster_of(client: Caller) -> str:
+    """Make keywords that are alike, merge two of them, cluster, learn and classify; return the cluster."""
+    alike = [{"keyword": each} for each in ("Shoes!", "shoes?", "shoes.")]
+    rows = client.post("/v1/aso/keywords", {"rows": alike}).json()["rows"]
+    one, other = (row["value"]["keyword_id"] for row in rows[:2])
+    assert client.post(f"/v1/aso/keywords/{one}/merge", {"into": other}).json()["status"] == "done"
+    for route in ("/v1/aso/keywords/cluster", "/v1/aso/intent-model/train"):
+        job = client.post(route, {} if route.endswith("cluster") else None).json()["job_id"]
+        wait_for(lambda job=job: job_ended(client, job), what=route)  # type: ignore[misc]
+    for chosen in combinations({"intent": ["unknown"], "priority": ["tier1"]}):
+        assert client.post("/v1/aso/keywords/intent", {"filter": chosen}).status_code == 200
+    [cluster] = client.get("/v1/aso/clusters").json()["items"]
+    return str(cluster["cluster_id"])
 
 
 def every_query(cloud: Stack, tenant: TenantHandle) -> None:
@@ -152,7 +172,13 @@ def every_query(cloud: Stack, tenant: TenantHandle) -> None:
     assert tenant.client.get("/v1/aso/tracking").json()["state"] == "on"
     page = tenant.client.get("/v1/aso/content?limit=1").json()
     assert tenant.client.get(f"/v1/aso/content?limit=1&cursor={page['next_cursor']}").status_code == 200
-    for name in ("aso-rank-plan", "aso-opportunity-scan", "platform-warehouse-merge", "platform-job-sweep"):
+    for name in (
+        "aso-rank-plan",
+        "aso-opportunity-scan",
+        "aso-opportunity-outcome",
+        "platform-warehouse-merge",
+        "platform-job-sweep",
+    ):
         cloud.fire(name)
     job = {"tenant_id": tenant.tenant_id, "entity": "keyword", "dry_run": True}
     assert cloud.post("/v1/platform/backfills", job).status_code == 200
