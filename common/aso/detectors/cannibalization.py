@@ -25,6 +25,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from common.aso.gain_model.model import INTERVAL_Z
+from common.aso.opportunity_rules import MONTH_DAYS
+
 SHARE_ABOVE = 0.1
 """Share of the impressions from which on a page is a rival."""
 SWITCHES_ABOVE = 0.2
@@ -36,9 +39,6 @@ IMPRESSIONS_ABOVE = 100
 WINDOW_DAYS = 28
 MERGED_RANKS_BETTER = 1.0
 """Ranks by which the merged page is expected to stand above the best of the pages: one."""
-MONTH_DAYS = 30
-INTERVAL_Z = 1.6448536269514722
-"""Standard deviations to each side that hold 90 % of a normal distribution."""
 
 ClickThrough = Callable[[float], float]
 """Click-through, 0..1, by rank."""

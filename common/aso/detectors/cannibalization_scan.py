@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from common.aso import gain
 from common.aso.detectors.cannibalization import (
     OBSERVED_DAYS,
     Conflict,
@@ -17,11 +16,20 @@ from common.aso.detectors.cannibalization import (
 )
 from common.aso.detectors.cannibalization_query import OLDEST_NEWEST_DAYS, Shared, SharedSearch, shared_searches
 from common.aso.detectors.models import CannibalizationDetection, Verdict
-from common.aso.detectors.scanning import Findings, detection, keywords_named, pieces_at
+from common.aso.detectors.scanning import (
+    Findings,
+    detection,
+    followed,
+    keywords_named,
+    observed_confidence,
+    opportunity,
+    pieces_at,
+)
 from common.aso.gain_model.model import Expected, GainModel
 from common.aso.gain_model.scale import landed
 from common.aso.gain_model.service import gain_model_of
 from common.aso.models import ContentPiece, Keyword, Opportunity
+from common.aso.opportunity_rules import MONTH_DAYS
 from common.context import Context
 
 
@@ -99,43 +107,31 @@ def opportunity_of(
     conflict = conflict_of(search.days)
     if conflict is None or told.newest is None:
         return None
-    segment = model.segment_of(search.query)
-    pages = [rival.page for rival in conflict.rivals]
-    merged = merge_gain(search.days, pages, lambda rank: model.click_through(rank, segment), told.observed_days)
+    pages, keep = [rival.page for rival in conflict.rivals], _best(search) or ""
+    curve = model.curve(model.segment_of(search.query))
+    merged = merge_gain(search.days, pages, curve.at, told.observed_days)
     if merged.visits <= 0:
         return None
     difficulty = None if keyword is None else keyword.difficulty_score
     expected = expected_of(conflict, merged, model, search.query, difficulty, told.observed_days)
-    keep = _best(search) or pages[0]
-    confidence = gain.confidence(
-        basis="observed_impressions",
-        period_known=True,
-        difficulty_known=difficulty is not None,
-        age_days=(now.date() - told.newest).days,
-    )
-    return Opportunity(
-        opportunity_id="",
-        tenant_id=context.tenant_id,
-        opportunity_type="cannibalization",
+    return opportunity(
+        context.tenant_id,
+        "cannibalization",
+        now,
         keyword=search.query,
         keyword_id=search.keyword_id,
         subject_id=search.keyword_id,
         url=keep,
-        confidence_score=round(confidence, 4),
-        estimated_traffic=round(merged.searches * model.click_through(conflict.merged_position, segment)),
-        estimated_difficulty=difficulty,
+        confidence_score=observed_confidence(difficulty, (now.date() - told.newest).days),
+        estimated_traffic=round(merged.searches * curve.at(conflict.merged_position)),
         recommendation=recommendation(search.query, keep, pages),
         current_ranking=round(conflict.best_position),
-        search_volume=None if keyword is None else keyword.search_volume,
         observed_impressions=sum(rival.impressions for rival in conflict.rivals),
         demand_basis="observed_impressions",
         monthly_demand=round(merged.searches, 2),
         reasons=reasons_of(conflict, merged, expected, model),
         evidence=evidence_of(conflict, merged, search),
-        content_id=None if piece is None else piece.content_id,
-        detected_at=now,
-        created_at=now,
-        updated_at=now,
+        **followed(keyword, piece),
         **(landed(model, expected) | {"reachable_ranking": round(conflict.merged_position)}),
     )
 
@@ -148,7 +144,7 @@ def expected_of(
     The interval takes the variance over days and that of the click-through at each rank, as independent.
     """
     curve = model.curve(model.segment_of(query))
-    month = 30 / days
+    month = MONTH_DAYS / days
     variance = merged.deviation**2 + merged.searches**2 * curve.variance(conflict.merged_position)
     variance += math.fsum(
         (rival.impressions * month) ** 2 * curve.variance(rival.position) for rival in conflict.rivals

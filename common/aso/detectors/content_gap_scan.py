@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
+from typing import Any
 
 from common.aso import gain
 from common.aso.detectors.content_gap import (
@@ -15,7 +16,7 @@ from common.aso.detectors.content_gap import (
 )
 from common.aso.detectors.gap_query import gaps
 from common.aso.detectors.models import ContentGapDetection
-from common.aso.detectors.scanning import Findings, detection
+from common.aso.detectors.scanning import Findings, detection, opportunity
 from common.aso.entities import KEYWORDS
 from common.aso.gain_model.model import Expected, GainModel
 from common.aso.gain_model.scale import content_gap, landed
@@ -110,23 +111,14 @@ def opportunity_of(
     if demand is None or expected is None or expected.target is None or keyword.last_checked is None:
         return None
     rivals, weight = rivals_of(keyword, competitors), conversion_weight(keyword.intent, conversions)
-    place = landed(model, expected)
-    if weight is not None and place["expected_value_minor"] is not None:
-        place["expected_value_minor"] = round(place["expected_value_minor"] * weight)
-    confidence = gain.confidence(
-        basis=demand.basis,
-        period_known=demand.period_known,
-        difficulty_known=keyword.difficulty_score is not None,
-        age_days=(now.date() - keyword.last_checked.astimezone(UTC).date()).days,
-    )
-    return Opportunity(
-        opportunity_id="",
-        tenant_id=keyword.tenant_id,
-        opportunity_type="content_gap",
+    return opportunity(
+        keyword.tenant_id,
+        "content_gap",
+        now,
         keyword=keyword.keyword,
         keyword_id=keyword.keyword_id,
         subject_id=keyword.keyword_id,
-        confidence_score=round(confidence, 4),
+        confidence_score=_confidence(keyword, demand, (now.date() - keyword.last_checked.astimezone(UTC).date()).days),
         estimated_traffic=round(demand.monthly * model.click_through(expected.target, segment)),
         estimated_difficulty=keyword.difficulty_score,
         recommendation=recommendation(keyword, expected, list(rivals)),
@@ -137,17 +129,34 @@ def opportunity_of(
         monthly_demand=round(demand.monthly, 2),
         opportunity_score=gain.seed_score(keyword.search_volume, keyword.difficulty_score),
         reasons=reasons_of(keyword, demand, expected, rivals, weight, model),
-        evidence={
-            "competitors": rivals,
-            "own_rank": keyword.current_ranking,
-            "conversion_weight": None if weight is None else round(weight, 4),
-        },
+        evidence=_evidence(keyword, rivals, weight),
         content_id=keyword.content_id,
-        detected_at=now,
-        created_at=now,
-        updated_at=now,
-        **place,
+        **_landed(model, expected, weight),
     )
+
+
+def _landed(model: GainModel, expected: Expected, weight: float | None) -> dict[str, Any]:
+    """Return the place on the scale, its value in money weighed with what visits of the intent convert."""
+    place = landed(model, expected)
+    if weight is not None and place["expected_value_minor"] is not None:
+        place["expected_value_minor"] = round(place["expected_value_minor"] * weight)
+    return place
+
+
+def _confidence(keyword: Keyword, demand: Demand, age_days: int) -> float:
+    known = keyword.difficulty_score is not None
+    score = gain.confidence(
+        basis=demand.basis, period_known=demand.period_known, difficulty_known=known, age_days=age_days
+    )
+    return round(score, 4)
+
+
+def _evidence(keyword: Keyword, rivals: Mapping[str, int], weight: float | None) -> Mapping[str, object]:
+    return {
+        "competitors": dict(rivals),
+        "own_rank": keyword.current_ranking,
+        "conversion_weight": None if weight is None else round(weight, 4),
+    }
 
 
 def recommendation(keyword: Keyword, expected: Expected, rivals: Sequence[str]) -> str:

@@ -13,13 +13,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from common.aso import gain
 from common.aso.detectors.change_query import Change, changes
 from common.aso.detectors.cuts import Window
 from common.aso.detectors.decay_query import OLDEST_NEWEST_DAYS, Decaying, DecayingPage, decaying
 from common.aso.detectors.decomposition import Cell, Parts, Side, Windows, decomposed
 from common.aso.detectors.models import DecayDetection, Verdict
-from common.aso.detectors.scanning import Findings, detection, keywords_named, pieces_at
+from common.aso.detectors.scanning import (
+    Findings,
+    detection,
+    followed,
+    keywords_named,
+    observed_confidence,
+    opportunity,
+    pieces_at,
+)
 from common.aso.detectors.site_shift import curves
 from common.aso.detectors.trend import OBSERVED_WEEKS, Trend, trend_of
 from common.aso.gain_model.model import Expected, GainModel
@@ -185,34 +192,23 @@ def opportunity_of(
     difficulty = None if keyword is None else keyword.difficulty_score
     expected = recovery(model, lost=fall.recoverable, current=current, earlier=target, difficulty=difficulty)
     shown = round(math.fsum(cell.after.impressions for cell in fall.cells))
-    confidence = gain.confidence(
-        basis="observed_impressions",
-        period_known=True,
-        difficulty_known=difficulty is not None,
-        age_days=(now.date() - windows[1][1]).days,
-    )
-    return Opportunity(
-        opportunity_id="",
-        tenant_id=context.tenant_id,
-        opportunity_type="content_decay",
+    return opportunity(
+        context.tenant_id,
+        "content_decay",
+        now,
         keyword=text,
         subject_id=fall.page.page_key,
         url=fall.page.page,
-        confidence_score=round(confidence, 4),
+        confidence_score=observed_confidence(difficulty, (now.date() - windows[1][1]).days),
         estimated_traffic=round(fall.after + fall.recoverable),
-        estimated_difficulty=difficulty,
         recommendation=recommendation(fall, piece),
         current_ranking=None if current is None else round(current),
-        search_volume=None if keyword is None else keyword.search_volume,
         observed_impressions=shown,
         demand_basis="observed_impressions",
-        monthly_demand=float(shown),
+        monthly_demand=shown,
         reasons=reasons_of(fall, windows, expected, model),
         evidence=evidence_of(fall, windows),
-        content_id=None if piece is None else piece.content_id,
-        detected_at=now,
-        created_at=now,
-        updated_at=now,
+        **followed(keyword, piece),
         **(landed(model, expected) | {"reachable_ranking": round(target)}),
     )
 

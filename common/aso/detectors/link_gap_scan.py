@@ -9,7 +9,7 @@ from datetime import datetime
 from common.aso import gain
 from common.aso.detectors.link_gap import LinkGap, expected_of, link_gap_of
 from common.aso.detectors.models import LinkGapDetection
-from common.aso.detectors.scanning import Findings, detection, keywords_named
+from common.aso.detectors.scanning import Findings, detection, keywords_named, opportunity
 from common.aso.entities import CONTENT_PIECES
 from common.aso.gain_model.model import Expected, GainModel
 from common.aso.gain_model.scale import Search, landed
@@ -127,10 +127,10 @@ def opportunity_of(
         age_days=(now - audit.checked_at).days,
     )
     unvalued = sum(not each for each in searches.values())
-    return Opportunity(
-        opportunity_id="",
-        tenant_id=hub.tenant_id,
-        opportunity_type="link_gap",
+    return opportunity(
+        hub.tenant_id,
+        "link_gap",
+        now,
         keyword=hub.keyword_primary,
         subject_id=hub.content_id,
         url=hub.url,
@@ -143,9 +143,6 @@ def opportunity_of(
         reasons=reasons_of(gap, audit, expected, unvalued, model),
         evidence=evidence_of(gap, audit, unvalued),
         content_id=hub.content_id,
-        detected_at=now,
-        created_at=now,
-        updated_at=now,
         **({} if expected is None else landed(model, expected) | {"reachable_ranking": None}),
     )
 

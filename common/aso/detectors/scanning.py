@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from common.aso.detectors.models import SHOWN, Detection, DetectionTask, Detector, Verdict
 from common.aso.detectors.purposes import CANNIBALIZATION_SCAN, CONTENT_GAP_SCAN, DECAY_SCAN, LINK_GAP_SCAN
 from common.aso.entities import CONTENT_PIECES, KEYWORDS, OPPORTUNITIES
+from common.aso.gain import confidence
 from common.aso.models import ContentPiece, Keyword, Opportunity
 from common.aso.normalize import keyword_id_of
 from common.aso.opportunities import reconcile
@@ -174,3 +175,25 @@ def keywords_named(context: Context, texts: Sequence[str]) -> dict[str, Keyword]
     ids = {text: keyword_id_of(context.tenant_id, text) for text in set(texts)}
     found = Repository(KEYWORDS, context).get_many(sorted(set(ids.values())))
     return {text: found[name].value for text, name in ids.items() if name in found}
+
+
+def opportunity(tenant_id: str, detector: Detector, now: datetime, **fields: Any) -> Opportunity:
+    """Return an opportunity found now; its id is given when it is created."""
+    found = {"opportunity_type": detector, "detected_at": now, "created_at": now, "updated_at": now}
+    return Opportunity.model_validate({"opportunity_id": "", "tenant_id": tenant_id, **found, **fields})
+
+
+def followed(keyword: Keyword | None, piece: ContentPiece | None) -> dict[str, Any]:
+    """Return the fields of an opportunity that come from the keyword and the piece it is about, where there are."""
+    return {
+        "search_volume": None if keyword is None else keyword.search_volume,
+        "estimated_difficulty": None if keyword is None else keyword.difficulty_score,
+        "content_id": None if piece is None else piece.content_id,
+    }
+
+
+def observed_confidence(difficulty: float | None, age_days: int) -> float:
+    """Return how far an estimate from search performance can be trusted; see ``gain.confidence``."""
+    known = difficulty is not None
+    score = confidence(basis="observed_impressions", period_known=True, difficulty_known=known, age_days=age_days)
+    return round(score, 4)
