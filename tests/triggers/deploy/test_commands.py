@@ -198,6 +198,16 @@ def test_a_dry_run_tells_what_would_happen_without_a_cloud(here: Path, capsys: p
     assert "every function counts as new" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("released", [None, "1.0.0"])
+def test_schemas_that_no_release_keeps_are_told(
+    here: Path, released: str | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A deployment makes stored data of them; until a release freezes them, the next change of a model may break it."""
+    monkeypatch.setattr(deploy, "load_baseline", lambda: {"keyword": {"1": {"released": released}}})
+    assert dry_run("--deployed", str(bundles(here))) == 0
+    assert ("no release keeps the schema of keyword" in capsys.readouterr().out) is (released is None)
+
+
 def test_a_dry_run_reads_a_state(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     resources = [
         {"type": KIND, "mode": "managed", "address": f"f[{entry['name']}]", "values": function(entry["name"], source)}

@@ -26,6 +26,7 @@ from triggers.deploy.rollout.ports import OutsideError
 from triggers.deploy.rollout.programs import Gcloud, Planned, Terraform
 from triggers.deploy.rollout.run_admin import RunAdmin
 from triggers.deploy.rollout.smoke import SmokeTest
+from triggers.deploy.schema.baseline import load_baseline
 from triggers.manifest import ROOT, Entry
 
 WATCH = 300.0
@@ -79,6 +80,7 @@ def _dry_run(options: argparse.Namespace) -> int:
     new, old = dry.built(ROOT / "build" / "bundles.json"), dry.deployed(options.deployed)
     values = dry.variables(options.var_file)
     entries = _entries()
+    _warn_of_loose_schemas()
     missing = sorted(set(entries) - set(new.hashes))
     if missing:
         told = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
@@ -104,6 +106,14 @@ def refuse_loss(planned: Planned, allowed: Sequence[str]) -> None:
         raise ConfigurationError(f"the plan deletes data: {', '.join(lost)}; if that is meant: {told}")
 
 
+def _warn_of_loose_schemas() -> None:
+    """Say which schemas a deployment makes stored data of, without a release that keeps them as they are."""
+    loose = [name for name, versions in load_baseline().items() if not all(v["released"] for v in versions.values())]
+    if loose:
+        told = ", ".join(loose[:5]) + (f" and {len(loose) - 5} more" if len(loose) > 5 else "")
+        _say(f"warning: no release keeps the schema of {told}: run nox -s schema -- release VERSION, and commit")
+
+
 def _rollout(options: argparse.Namespace, values: dict[str, Any], terraform: Terraform | None) -> Rollout:
     gcloud = Gcloud(account=options.smoke_account)
     token = _Token(gcloud.access_token)
@@ -123,6 +133,7 @@ def _deploy(options: argparse.Namespace) -> int:
     terraform = Terraform(var_file=options.var_file, report=_say)
     if options.roll_back:
         return _tell(_rollout(options, dict(dry.variables(options.var_file)), None).roll_back())
+    _warn_of_loose_schemas()
     planned = terraform.plan()
     refuse_loss(planned, options.lose_data)
     _say(f"{len(planned.functions)} functions get a new revision, {planned.others} other resources change")
