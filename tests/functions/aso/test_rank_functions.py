@@ -116,7 +116,7 @@ def test_from_keyword_and_plan_to_observation_alert_and_views(
     found = keyword(tenant, done[0])
     assert found["competitor_rankings"] == [{"competitor": "rival.com", "position": 14}]
     alert = cloud.wait_for(
-        lambda: client.get("/v1/aso/alerts", params={"keyword_id": done[0]}).json()["items"], 60, what="an alert"
+        lambda: client.get("/v1/aso/alerts", params={"keyword_id": done[0]}).json()["items"], 60, what="aso-rank-alert"
     )[0]
     assert (alert["direction"], alert["to_position"], alert["url_changed"]) == ("down", 15, True)
     assert alert["band_high"] < 15
