@@ -176,10 +176,16 @@ def every_query(cloud: Stack, tenant: TenantHandle) -> None:
         "aso-rank-plan",
         "aso-opportunity-scan",
         "aso-opportunity-outcome",
+        "aso-decay-scan",
+        "aso-cannibalization-scan",
+        "aso-content-gap-scan",
+        "aso-link-gap-scan",
         "platform-warehouse-merge",
         "platform-job-sweep",
     ):
         cloud.fire(name)
+    for route in ("/v1/aso/decay", "/v1/aso/cannibalization", "/v1/aso/link-gaps"):
+        assert tenant.client.post(route).status_code == 200
     job = {"tenant_id": tenant.tenant_id, "entity": "keyword", "dry_run": True}
     assert cloud.post("/v1/platform/backfills", job).status_code == 200
     for dry_run in ("true", "false"):
