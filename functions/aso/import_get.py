@@ -1,7 +1,7 @@
 """Read an import."""
 
 from common.answers import Record
-from common.aso.imports import service
+from common.aso.imports import reads
 from common.aso.imports.models import Import
 from common.context import Context
 from triggers import http
@@ -14,4 +14,4 @@ from triggers import http
 )
 def import_get(import_id: str, context: Context) -> Record[Import]:
     """Return an import: how the file was read, what became of its rows, and whether it has been undone."""
-    return service.get(context, import_id)
+    return reads.get(context, import_id)

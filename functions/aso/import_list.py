@@ -1,7 +1,7 @@
 """List imports."""
 
 from common.answers import Page
-from common.aso.imports import service
+from common.aso.imports import reads
 from common.aso.imports.models import Import, ImportListQuery
 from common.context import Context
 from triggers import http
@@ -14,4 +14,4 @@ from triggers import http
 )
 def import_list(query: ImportListQuery, context: Context) -> Page[Import]:
     """List imports, newest first, by status and tool."""
-    return service.listed(context, query)
+    return reads.listed(context, query)

@@ -1,6 +1,6 @@
 """Run the undo of an import."""
 
-from common.aso.imports import service
+from common.aso.imports import undo_run
 from common.context import Context
 from common.jobs.models import JobTask
 from common.jobs.run import run_job
@@ -22,4 +22,4 @@ from triggers import task
 )
 def import_undo_run(body: JobTask, context: Context) -> None:
     """Take back the changes of an import, from the last checkpoint on."""
-    run_job(context, body, service.run_undo)
+    run_job(context, body, undo_run.run)

@@ -8,13 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from common.aso.imports.dialect import Match, header_of
-from common.aso.imports.models import ImportQuery, Likeness, MappedColumn, Preview, PreviewProblem, PreviewRow
-from common.aso.imports.plan import Plan, Warned, planned
-from common.aso.imports.reader import Text, text_of
-from common.aso.imports.recognise import Looked, chosen, looked_at
-from common.aso.imports.rows import parsed_rows
-from common.aso.imports.start import (
+from common.aso.imports.asked import (
     as_of_of,
     check_days,
     check_range,
@@ -23,6 +17,12 @@ from common.aso.imports.start import (
     encoding_of,
     mapping_of,
 )
+from common.aso.imports.dialect import Match, header_of
+from common.aso.imports.models import ImportQuery, Likeness, MappedColumn, Preview, PreviewProblem, PreviewRow
+from common.aso.imports.plan import Plan, Warned, planned
+from common.aso.imports.reader import Text, text_of
+from common.aso.imports.recognise import Looked, chosen, looked_at
+from common.aso.imports.rows import parsed_rows
 from common.aso.imports.table import ParsedRow
 from common.errors import Unprocessable
 from common.uploaded_form import file_of

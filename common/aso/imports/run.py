@@ -14,12 +14,12 @@ from typing import IO, Any
 
 from common import objects
 from common.aso.imports.apply import Applied, Source, apply
+from common.aso.imports.asked import circumstances_of, day_of
 from common.aso.imports.entities import IMPORTS
 from common.aso.imports.journal import watching
 from common.aso.imports.models import ImportCounts, ImportStatus
 from common.aso.imports.plan import RETURNED, Plan
 from common.aso.imports.rows import parsed_rows
-from common.aso.imports.start import circumstances_of, day_of
 from common.aso.imports.table import ParsedRow
 from common.context import Context
 from common.errors import PoisonEvent, Refusal, Unprocessable

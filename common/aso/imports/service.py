@@ -1,44 +1,23 @@
-"""Imports as people see them: listed, read, and undone by a job."""
+"""Beginning the undo of an import: who may, and the one job that does it."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-from common.answers import Answer, Page, Record
+from common.answers import Answer
 from common.aso.imports import journal
 from common.aso.imports.entities import IMPORTS
-from common.aso.imports.models import Import, ImportListQuery, UndoCounts
-from common.aso.imports.undo import undo
-from common.aso.performance import record as performance
+from common.aso.imports.models import Import
 from common.context import Context
 from common.errors import Conflict
 from common.identifiers import uuid7
 from common.jobs.entities import JOBS
 from common.jobs.models import FINAL, Job, JobView
-from common.jobs.run import LEASE, JobRun
+from common.jobs.run import LEASE
 from common.jobs.service import start_job
-from common.store import Repository, Work, transact
+from common.store import Work, transact
 
 UNDO_FUNCTION = "aso-import-undo-run"
-
-
-def listed(context: Context, query: ImportListQuery) -> Page[Import]:
-    """Return imports of the tenant, newest first."""
-    wanted = {"status": query.status, "format": query.format}
-    filters = [(name, "==", value) for name, value in wanted.items() if value is not None]
-    return Repository(IMPORTS, context).page(filters, limit=query.limit, cursor=query.cursor)
-
-
-def get(context: Context, import_id: str) -> Record[Import]:
-    """Return an import with its version.
-
-    Raises:
-        NotFound: ``import_not_found``.
-    """
-    return Repository(IMPORTS, context).get(import_id)
 
 
 def start_undo(context: Context, import_id: str) -> Answer[JobView]:
@@ -72,30 +51,6 @@ def start_undo(context: Context, import_id: str) -> Answer[JobView]:
     return transact(context, work)
 
 
-def run_undo(job: JobRun) -> Mapping[str, Any]:
-    """Undo an import, its newest change first; return what was done.
-
-    Raises:
-        NotFound: ``import_not_found``.
-        Unavailable: A dependency does not answer; the job goes on later.
-    """
-    import_id = str(job.parameters["import_id"])
-    context = job.context
-    checkpoint = job.checkpoint or {"after": None, "done": 0}
-    done = int(checkpoint["done"])
-    for entry_id in journal.newest_first(context, import_id, checkpoint["after"]):
-        transact(context, functools.partial(undo, entry_id=entry_id), answers=False)
-        done += 1
-        job.progress(done, checkpoint={"after": entry_id, "done": done})
-    found = get(context, import_id).value
-    if found.format == "search_console" and (found.table != "queries" or found.from_date is not None):
-        performance.retract(context, import_id)
-    counts = UndoCounts(**journal.outcomes(context, import_id))
-    transact(context, lambda work: _finished(work, import_id, counts), answers=False)
-    job.progress(done, total=done)
-    return counts.model_dump()
-
-
 def _running(work: Work, found: Import) -> Job | None:
     """Return the job that undoes an import at present, if there is one."""
     if found.status != "undoing" or found.undo_job_id is None:
@@ -121,13 +76,6 @@ def _check(work: Work, found: Import, now: datetime) -> None:
         raise Conflict(
             "import_running", "The import is still running; wait for its job, or cancel it and wait a minute."
         )
-
-
-def _finished(work: Work, import_id: str, counts: UndoCounts) -> None:
-    record = work.get(IMPORTS, import_id)
-    now = datetime.now(UTC)
-    changes = {"status": "undone", "undo": counts, "undone_at": record.value.undone_at or now, "updated_at": now}
-    work.update(IMPORTS, record, record.value.model_copy(update=changes))
 
 
 def _accepted(job: Job) -> Answer[JobView]:

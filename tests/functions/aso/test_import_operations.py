@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import pytest
 from werkzeug.test import TestResponse
 
-from common.aso.imports import run, service
+from common.aso.imports import run, undo_run
 from common.clients.registry import Clients
 from common.clients.storage import storage_client
 from common.jobs.entities import JOBS
@@ -139,7 +139,7 @@ def test_an_import_is_listed_read_and_undone(api: Api, stranger: Api, process: C
     assert undo.headers["Location"] == f"/v1/jobs/{job_id}"
     context = context_for(process, api.tenant_id)
     assert Repository(JOBS, context).get(str(job_id)).value.function == "aso-import-undo-run"
-    run_job(context_for(process, api.tenant_id), JobTask(job_id=job_id), service.run_undo)
+    run_job(context_for(process, api.tenant_id), JobTask(job_id=job_id), undo_run.run)
     assert [item["keyword"] for item in api("GET", "/v1/aso/keywords").get_json()["items"]] == ["other"]
     assert api("GET", f"/v1/aso/imports/{import_id}").get_json()["undo"]["keywords_deleted"] == 1
     again = api("POST", f"/v1/aso/imports/{import_id}/undo")

@@ -8,6 +8,7 @@ import uuid
 from typing import Any
 
 from common.aso.entities import KEYWORDS, RANK_OBSERVATIONS
+from common.aso.imports import reads, undo_run
 from common.aso.imports import run as run_module
 from common.aso.imports import service as imports
 from common.aso.imports.models import Import, ImportQuery
@@ -49,7 +50,7 @@ def undone(context: Context, import_id: str) -> dict[str, Any]:
     """Undo an import and return the result of the job, without what is 0."""
     answer = imports.start_undo(context, import_id)
     assert answer.status == 202
-    run_job(context, JobTask(job_id=answer.content.job_id), imports.run_undo)
+    run_job(context, JobTask(job_id=answer.content.job_id), undo_run.run)
     job = Repository(JOBS, context).get(str(answer.content.job_id)).value
     assert job.status == "succeeded", job.error
     return {name: number for name, number in (job.result or {}).items() if number}
@@ -57,7 +58,7 @@ def undone(context: Context, import_id: str) -> dict[str, Any]:
 
 def the_import(context: Context, import_id: str) -> Import:
     """Return an import."""
-    return imports.get(context, import_id).value
+    return reads.get(context, import_id).value
 
 
 def counts(result: dict[str, Any]) -> dict[str, int]:

@@ -17,6 +17,7 @@ from common.aso.imports import apply as apply_module
 from common.aso.imports import run as run_module
 from common.aso.imports import service as imports
 from common.aso.imports import undo as undo_module
+from common.aso.imports import undo_run
 from common.aso.imports.entities import IMPORTS
 from common.clients.registry import Clients
 from common.context import Context
@@ -154,13 +155,13 @@ def test_an_undo_that_crashed_goes_on_and_counts_everything_once(
             raise RuntimeError("the instance is gone")
         return real(work, entry_id)
 
-    monkeypatch.setattr(imports, "undo", failing)
+    monkeypatch.setattr(undo_run, "undo", failing)
     task = JobTask(job_id=answer.content.job_id)
     with pytest.raises(RuntimeError, match="gone"):
-        run_job(tenant, task, imports.run_undo)
+        run_job(tenant, task, undo_run.run)
     assert the_import(tenant, result["import_id"]).status == "undoing"
     assert imports.start_undo(tenant, result["import_id"]).content.job_id == task.job_id
-    run_job(tenant, task, imports.run_undo)
+    run_job(tenant, task, undo_run.run)
     assert state(tenant) == {}
     found = the_import(tenant, result["import_id"]).undo
     assert found is not None
@@ -181,7 +182,7 @@ def test_two_undos_at_once_are_one(tenant: Context) -> None:
         transact(tenant, forget)
     assert len(set(jobs)) == 2
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda job: run_job(tenant, JobTask(job_id=job), imports.run_undo), jobs))
+        list(pool.map(lambda job: run_job(tenant, JobTask(job_id=job), undo_run.run), jobs))
     assert state(tenant) == {}
     found = the_import(tenant, import_id)
     assert (found.status, found.undo and found.undo.keywords_deleted) == ("undone", 12)
