@@ -29,6 +29,14 @@ def test_a_keyword_lies_in_its_slot_and_in_no_other(keyword_id: str, slots: int)
     assert keyword_id not in ids_of((slot - 1) % slots, slots)
 
 
+@given(slot_counts, st.integers(0, 10**6))
+def test_the_ids_at_the_edge_of_a_slot_lie_on_its_side(slots: int, seed: int) -> None:
+    slot = 1 + seed % (slots - 1)
+    edge = int(ids_of(slot, slots).first, 16)
+    assert slot_of(f"{edge:08x}", slots) == slot
+    assert slot_of(f"{edge - 1:08x}", slots) == slot - 1
+
+
 @given(slot_counts)
 def test_the_slots_cover_all_ids_without_a_gap(slots: int) -> None:
     ranges = [ids_of(slot, slots) for slot in range(slots)]
