@@ -249,6 +249,12 @@ def test_a_name_that_leads_home_is_not_called(strict: Context, web: Web) -> None
     assert web.requests == []
 
 
+def test_one_private_address_among_public_ones_is_one_too_many(strict: Context) -> None:
+    for answer in (["93.184.216.34", "127.0.0.1"], ["10.0.0.1", "93.184.216.34"]):
+        leads_to(strict, answer)
+        assert refusal(strict, "http://innocent.example/", limits=Limits(seconds=0.5)) == "blocked_address"
+
+
 def test_the_connection_goes_to_the_address_that_was_checked(context: Context) -> None:
     """A name server that answers something else the second time is not asked a second time."""
     answers = iter([["127.0.0.2"], ["127.0.0.3"]])
@@ -354,6 +360,12 @@ def test_a_large_page_fits_exactly_or_not(context: Context, web: Web) -> None:
     web.routes["/"] = page(body)
     assert fetch.get(context, f"{web.url}/", limits=Limits(max_bytes=len(body))).body == body
     assert refusal(context, f"{web.url}/", limits=Limits(max_bytes=len(body) - 1)) == "response_too_large"
+
+
+def test_a_body_of_unknown_length_fits_exactly_or_not(context: Context, web: Web) -> None:
+    web.routes |= {"/fits": OPEN_ENDED + b"x" * 1000, "/not": OPEN_ENDED + b"x" * 1001}
+    assert len(fetch.get(context, f"{web.url}/fits", limits=Limits(max_bytes=1000)).body) == 1000
+    assert refusal(context, f"{web.url}/not", limits=Limits(max_bytes=1000)) == "response_too_large"
 
 
 def test_a_gzip_bomb_does_not_go_off(context: Context, web: Web) -> None:

@@ -118,6 +118,10 @@ def test_allowing_wins_a_tie_and_groups_of_one_agent_are_merged() -> None:
     tie = "User-agent: *\nDisallow: /a\nAllow: /a\n"
     assert allowed(tie, "/a")
     assert allowed("User-agent: *\nAllow: /a*\nDisallow: /a$\n", "/a")
+    for rules in ("Allow: /a*\nDisallow: /ab", "Disallow: /ab\nAllow: /a*", "Disallow: /a*\nAllow: /ab"):
+        assert allowed(f"User-agent: *\n{rules}\n", "/ab")
+    for rules in ("Disallow: /*b\nAllow: /*ab", "Allow: /*ab\nDisallow: /*b"):
+        assert allowed(f"User-agent: *\n{rules}\n", "/xab")
     merged = "User-agent: bot\nDisallow: /a\nUser-agent: other\nDisallow: /b\nUser-agent: bot\nDisallow: /c\n"
     assert [allowed(merged, path) for path in ("/a", "/b", "/c")] == [False, True, False]
 
