@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
-Mode = Literal["ok", "down", "quota", "refused", "html", "odd", "cut", "slow"]
+Mode = Literal["ok", "bad", "down", "quota", "refused", "html", "odd", "cut", "slow"]
 KEYS = {
     "serpapi": "serpapi-key-of-tests",
     "dataforseo": "login-of-tests:password-of-tests",
@@ -185,6 +185,8 @@ class _Handler(BaseHTTPRequestHandler):
         if mode in {"quota", "refused"}:
             status, answer = REFUSALS[provider][mode]
             self._send(status, json.dumps(answer).encode())
+        elif mode == "bad":
+            self._send(400, b'{"error": "Unsupported `hl` parameter."}')
         elif mode == "down":
             self._send(503, b"upstream connect error", "text/plain")
         elif mode == "html":

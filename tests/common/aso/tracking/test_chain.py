@@ -182,6 +182,10 @@ def test_a_search_that_a_provider_cannot_answer_says_nothing_about_it(server: Se
     found = ask(context, device="mobile")
     assert [(each.kind, each.code) for each in found.failures] == [("rejected", "unsupported")] * 2
     assert server.calls == []
+    server.modes["serper"] = "bad"
+    refused = ask(context)
+    assert [(each.kind, each.code) for each in refused.failures] == [("rejected", "http_400")]
+    assert refused.provider == "google_search"
     assert breaker_of(context.clients, "serper").status().failure_count == 0
 
 
