@@ -23,6 +23,7 @@ from common.aso.detectors.decomposition import (
     logarithmic_mean,
     pooled,
     rounded,
+    summed,
 )
 from common.aso.detectors.site_shift import BANDS, Band, curves
 from common.aso.gain_model.model import PRIOR_MODEL
@@ -95,6 +96,10 @@ def test_the_order_of_the_queries_changes_nothing_at_all(cells: list[Cell], of: 
     mixed = list(cells)
     random.Random(seed).shuffle(mixed)
     assert decomposed(mixed, of) == decomposed(cells, of)
+
+
+def test_sums_round_once() -> None:
+    assert summed(Parts(demand=value) for value in (1e16, 1.0, -1e16)) == Parts(demand=1.0)
 
 
 @given(cell=st.builds(Cell, query=st.none(), before=SIDES, after=SIDES), of=windows())

@@ -74,3 +74,4 @@ def test_the_whole_sites_loss_is_the_curve_and_a_pages_own_is_not() -> None:
 
     assert parts(site) == (-50, 0)
     assert parts(quiet) == (0, -50)
+    assert parts(mine) == (0, -50), "a site of one page tells nothing about other pages"
