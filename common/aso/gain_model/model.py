@@ -251,7 +251,7 @@ class GainModel:
         expected = change * chance
         if expected <= 0:
             return Expected(target=aim, change=change, reach=chance, gain=0.0, low=0.0, high=max(0.0, spread) * chance)
-        relative = spread / change
+        relative = min(spread / change, WIDEST)
         logit = (1 - chance) * self._logit_spread(start, target, difficulty)
         width = min(INTERVAL_Z * math.sqrt(relative**2 + logit**2), WIDEST)
         ceiling = max(expected, change + INTERVAL_Z * spread)

@@ -141,6 +141,10 @@ class TestScale:
         assert 0 <= found.low <= found.gain <= lost
         assert found.gain <= found.high
 
+    def test_next_to_nothing_lost_is_next_to_nothing_to_gain(self) -> None:
+        found = scale.recovery(PRIOR_MODEL, lost=5e-324, current=8, earlier=3)
+        assert found.low <= found.gain <= found.high < 1e-100
+
     def test_demand_that_went_away_expects_nothing(self) -> None:
         found = scale.recovery(PRIOR_MODEL, lost=-40.0, current=8, earlier=3)
         assert (found.gain, found.low, found.high) == (0, 0, 0)
