@@ -107,7 +107,7 @@ class IntentAnswer(Model):
         description="1 where the tenant said so; the model's is calibrated; the rules' are stated judgements.",
         examples=[0.85],
     )
-    source: Literal["user", "model", "rule"] | None = Field(examples=["rule"])
+    source: Literal["user", "rule", "model"] | None = Field(examples=["rule"])
     abstained: bool = Field(description="Whether neither the tenant, nor model, nor rules say anything.")
     changed: bool = Field(description="Whether the keyword had another intent, confidence or source before.")
 
