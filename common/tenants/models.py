@@ -55,8 +55,8 @@ class TenantUpdate(Model):
         tier: What the tenant has booked.
     """
 
-    name: Name | None = None
-    tier: TenantTier | None = None
+    name: Name | None = Field(default=None, examples=["Acme Ltd"])
+    tier: TenantTier | None = Field(default=None, examples=["pro"])
 
     @model_validator(mode="after")
     def _something(self) -> Self:

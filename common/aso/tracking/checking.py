@@ -37,8 +37,8 @@ from common.technical import RANK_PLANS
 SOURCE = "rank_tracker"
 STALE = timedelta(hours=20)
 """Age from which on a batch is dropped: its keywords are about to be planned again."""
-FAILED = "rank check failed"
-"""Message of the log line of a look that no provider answered; Terraform counts it."""
+FAILED = "rank_check_failed"
+"""Message of the log line of a look that no provider answered; a metric in Terraform counts it."""
 
 
 @dataclass(slots=True)

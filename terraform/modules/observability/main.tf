@@ -29,6 +29,11 @@ locals {
       labels      = {}
       match       = "jsonPayload.message = \"job_unreadable\""
     }
+    rank_check_failed = {
+      description = "Looks at result pages that no provider answered."
+      labels      = { function = "EXTRACT(jsonPayload.function)" }
+      match       = "jsonPayload.message = \"rank_check_failed\""
+    }
     warehouse_lag = {
       description = "Tables of tenants whose changes were not merged for an hour."
       labels      = { entity = "EXTRACT(jsonPayload.entity)" }
