@@ -47,6 +47,9 @@ LISTS: Mapping[str, Mapping[str, Sequence[str]]] = {
     "/v1/aso/hubs/{content_id}/tree": {},
     "/v1/aso/clusters": {},
     "/v1/aso/clusters/{cluster_id}": {},
+    "/v1/aso/content/{content_id}/audits": {},
+    "/v1/aso/site-audits": {},
+    "/v1/tenants": {"status": ["active"]},
 }
 """Every operation that answers with a list, and every filter that it takes; a test holds it against the manifest."""
 

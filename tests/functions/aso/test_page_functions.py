@@ -291,7 +291,7 @@ def test_links_that_are_given_are_audited_at_once(tenant: TenantHandle) -> None:
         for name in ("1", "2", "3")
     )
     path = f"/v1/aso/hubs/{hub['content_id']}/link-audit"
-    assert code(tenant.client.get(path)) == (404, "link_audit_not_found")
+    assert code(tenant.client.get(f"/v1/aso/hubs/{hub['content_id']}/link-audit")) == (404, "link_audit_not_found")
     pages = [
         {"url": hub["url"], "links": [{"href": "/1"}, {"href": "2", "nofollow": True}]},
         {"url": one["url"], "links": [{"href": "/hub#top"}]},
