@@ -1,8 +1,9 @@
 """How many syllables a word has, by the spelling rules of its language.
 
-Every rule counts vowel groups and corrects what its language writes otherwise than it speaks. The tests hold each
-against a list of words whose syllables are known; the least accuracy they ask for is in ``ACCURACY``. Readability
-formulas average over a text, in which errors to both sides largely cancel out.
+Every rule counts vowel groups and corrects what its language writes otherwise than it speaks. On words that were not
+used for tuning the English rules counted 92 % exactly and the German ones 100 % (153 and 90 words, compiled by hand);
+French and Spanish have no such list. The tests hold each against the words it was tuned on, so that it does not get
+worse. Readability formulas average over a text, in which errors to both sides largely cancel out.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import re
 from collections.abc import Callable, Mapping
 
 ACCURACY: Mapping[str, float] = {"en": 0.95, "de": 0.95, "fr": 0.92, "es": 0.97}
-"""Share of the words of the test lists that must be counted exactly."""
+"""Least share of the words it was tuned on that must be counted exactly: a guard, not a measurement."""
 
 _LETTERS = re.compile(r"[^\W\d_]+")
 
