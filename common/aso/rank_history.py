@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 from common.aso.entities import KEYWORDS, RANK_OBSERVATIONS
 from common.aso.models import Day, RankObservation
+from common.aso.periods import days_between, refused
 from common.aso.rank_models import HistoryDay, HistoryQuery, RankHistory
 from common.aso.rank_state import folded
 from common.context import Context
-from common.errors import FieldError, Unprocessable
 from common.store import Repository
 
-LONGEST = 400
 USUAL = 90
 MOST = 10_000
 """Observations read at most; 400 days of 25 checks a day."""
@@ -28,7 +27,7 @@ def read(context: Context, keyword_id: str, query: HistoryQuery) -> RankHistory:
         Unprocessable: ``invalid_range`` (it ends before it begins), ``range_too_long`` (more than 400 days, or more
             than 10,000 checks).
     """
-    first, last = _range(query)
+    first, last = days_between(query.from_, query.to, USUAL)
     keyword = Repository(KEYWORDS, context).get(keyword_id).value
     filters: list[tuple[str, str, object]] = [
         ("keyword_id", "==", keyword_id),
@@ -38,7 +37,7 @@ def read(context: Context, keyword_id: str, query: HistoryQuery) -> RankHistory:
     filters += [(name, "==", value) for name in ("device", "locale") if (value := getattr(query, name)) is not None]
     records = Repository(RANK_OBSERVATIONS, context).select(filters, order=("date",), limit=MOST + 1)
     if len(records) > MOST:
-        raise _refused("range_too_long", f"there are more than {MOST} checks in it", "query:from")
+        raise refused("range_too_long", f"there are more than {MOST} checks in the range", "query:from")
     return RankHistory.model_validate(
         {
             "keyword_id": keyword_id,
@@ -71,23 +70,4 @@ def _entry(day: Day, observations: Sequence[RankObservation]) -> HistoryDay:
     gap = "not_found" if found.position is None else None
     return HistoryDay(
         date=day, position=found.position, url=found.url, gap=gap, depth=found.depth, checks=len(observations)
-    )
-
-
-def _range(query: HistoryQuery) -> tuple[date, date]:
-    last = datetime.now(UTC).date() if query.to is None else date.fromisoformat(query.to)
-    if query.from_ is not None:
-        first = date.fromisoformat(query.from_)
-    else:
-        first = date.fromordinal(max(1, last.toordinal() - USUAL + 1))
-    if last < first:
-        raise _refused("invalid_range", "it ends before it begins", "query:to")
-    if (last - first).days >= LONGEST:
-        raise _refused("range_too_long", f"it may have at most {LONGEST} days", "query:from")
-    return first, last
-
-
-def _refused(code: str, message: str, pointer: str) -> Unprocessable:
-    return Unprocessable(
-        code, f"The range: {message}.", errors=[FieldError(pointer=pointer, code=code, message=message)]
     )

@@ -124,6 +124,6 @@ def _describe(context: Context, relation: Relation, columns: tuple[Column, ...])
     calling(context, lambda: client.update_table(table, ["schema"], **_bounds(context)))
 
 
-def _ensure_view(context: Context, view: str, name: str, query: str) -> None:
+def _ensure_view(context: Context, view: str, name: str, definition: str) -> None:
     description = f"The newest state of every {name}, changes of the last seconds included."
-    run(context, f'CREATE OR REPLACE VIEW {view} OPTIONS (description = "{description}") AS\n{query}', {})
+    run(context, f'CREATE OR REPLACE VIEW {view} OPTIONS (description = "{description}") AS\n{definition}', {})

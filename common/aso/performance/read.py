@@ -26,8 +26,8 @@ from common.aso.performance.read_models import (
     PerformanceQuery,
 )
 from common.aso.performance.record import page_key_of
+from common.aso.periods import days_between
 from common.context import Context
-from common.errors import FieldError, Unprocessable
 from common.warehouse.query import Row, rows
 
 LONGEST = 488
@@ -75,22 +75,7 @@ def range_of(query: PerformanceQuery) -> tuple[date, date]:
     Raises:
         Unprocessable: ``invalid_range``, ``range_too_long``.
     """
-    last = datetime.now(UTC).date() if query.to is None else date.fromisoformat(query.to)
-    if query.from_ is not None:
-        first = date.fromisoformat(query.from_)
-    else:
-        first = date.fromordinal(max(1, last.toordinal() - USUAL + 1))
-    if last < first:
-        raise _refused("invalid_range", "it ends before it begins", "query:to")
-    if (last - first).days >= LONGEST:
-        raise _refused("range_too_long", f"it may have at most 16 months ({LONGEST} days)", "query:from")
-    return first, last
-
-
-def _refused(code: str, message: str, pointer: str) -> Unprocessable:
-    return Unprocessable(
-        code, f"The range: {message}.", errors=[FieldError(pointer=pointer, code=code, message=message)]
-    )
+    return days_between(query.from_, query.to, USUAL, LONGEST)
 
 
 def compute(context: Context, query: PerformanceQuery, first: date, last: date) -> Performance:

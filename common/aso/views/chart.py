@@ -12,10 +12,10 @@ from common.answers import Cached
 from common.aso.caches import ASO_RANK_VIEWS
 from common.aso.entities import KEYWORDS
 from common.aso.models import RankObservation
+from common.aso.periods import days_between, refused
 from common.aso.rank_history import series as days_of
 from common.aso.rank_models import HistoryDay
 from common.aso.views.models import Chart, ChartQuery, DataAge, PageChange, Series
-from common.aso.views.ranges import days_between, refused
 from common.context import Context
 from common.store import Repository
 from common.warehouse.query import Typed

@@ -10,8 +10,9 @@ from typing import Any, get_args
 from common import cache
 from common.answers import Cached
 from common.aso.caches import ASO_RANK_VIEWS
+from common.aso.periods import days_between
 from common.aso.views.models import Bucket, DataAge, Distribution, DistributionDay, DistributionQuery
-from common.aso.views.ranges import CARRIED_DAYS, days_between, stepped
+from common.aso.views.ranges import CARRIED_DAYS, stepped
 from common.context import Context
 from common.warehouse.query import Typed
 from common.warehouse.query import rows as warehouse_rows

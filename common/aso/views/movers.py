@@ -13,8 +13,9 @@ from common.aso.gain import WORST_RANK
 from common.aso.gain_model.model import GainModel
 from common.aso.gain_model.service import gain_model_of
 from common.aso.opportunity_rules import LONGEST_EXPORT_DAYS, MONTH_DAYS
+from common.aso.periods import days_between, refused
 from common.aso.views.models import DataAge, Mover, Movers, MoversQuery
-from common.aso.views.ranges import CARRIED_DAYS, days_between, refused
+from common.aso.views.ranges import CARRIED_DAYS
 from common.context import Context
 from common.warehouse.query import Typed
 from common.warehouse.query import rows as warehouse_rows

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.aso.views.ranges import days_between, stepped
+from common.aso.periods import days_between
+from common.aso.views.ranges import stepped
 from common.aso.views.share_of_voice import WHOLE, apportioned, divided
 from common.errors import Unprocessable
 
