@@ -11,6 +11,7 @@ from triggers import http
     "/v1/tenants/{tenant_id}/resume",
     scope="tenants:write",
     tenancy="platform",
+    if_match="optional",
     needs={"firestore:write": "marks the tenant as active"},
 )
 def tenant_resume(tenant_id: str, context: Context) -> Record[Tenant]:

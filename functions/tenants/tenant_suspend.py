@@ -11,6 +11,7 @@ from triggers import http
     "/v1/tenants/{tenant_id}/suspend",
     scope="tenants:write",
     tenancy="platform",
+    if_match="optional",
     needs={"firestore:write": "marks the tenant as suspended"},
 )
 def tenant_suspend(tenant_id: str, body: TenantSuspend, context: Context) -> Record[Tenant]:

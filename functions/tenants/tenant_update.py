@@ -11,6 +11,7 @@ from triggers import http
     "/v1/tenants/{tenant_id}",
     scope="tenants:write",
     tenancy="platform",
+    if_match="required",
     needs={"firestore:write": "changes the tenant"},
 )
 def tenant_update(tenant_id: str, body: TenantUpdate, context: Context) -> Record[Tenant]:
