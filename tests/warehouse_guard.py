@@ -47,8 +47,10 @@ UNPARTITIONED_READS: Mapping[tuple[str, str], str] = {
     "newest episode of a keyword may be as old",
     ("common.aso.performance.traffic", "content_pieces_latest"): "every published piece has traffic, however old it is",
     **{
-        ("common.warehouse.reconcile", f"{name}_latest"): "compares everything with Firestore, by the day of the change"
-        for name in ("content_pieces", "keywords", "opportunities", "rank_observations")
+        ("common.warehouse.reconcile", f"{entity.table.name}_latest"): "compares everything with Firestore, by the day "
+        "of the change"
+        for entity in entities().values()
+        if entity.table is not None
     },
 }
 """Readers that look at all partitions of a table, with the reason: module and view."""
