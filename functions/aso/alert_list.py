@@ -15,6 +15,6 @@ from triggers import http
 def alert_list(query: AlertQuery, context: Context) -> Page[RankAlert]:
     """List rank alerts by status, direction and keyword, newest first.
 
-    An alert tells what was usual for the keyword (`from_position` and the band around it) and where it is now.
+    An alert tells what was usual for the keyword (its level before and the band around it) and where it is now.
     """
     return alerts.listed(context, query)

@@ -102,7 +102,9 @@ def iam() -> Iterator[Iam]:
 
 
 @pytest.fixture
-def in_the_cloud(iam: Iam) -> Context:
+def in_the_cloud(iam: Iam, monkeypatch: pytest.MonkeyPatch) -> Context:
+    # The client library would take the emulator's address, which another test's emulators may have left set.
+    monkeypatch.delenv("STORAGE_EMULATOR_HOST", raising=False)
     clients = Clients(Settings.from_environment({"GOOGLE_CLOUD_PROJECT": "some-project"}))
     clients.replace(storage_client, storage.Client(project="some-project", credentials=AnonymousCredentials()))
     clients.replace(account_signer, AccountSigner(Metadata(), Request(iam.session())))

@@ -191,7 +191,8 @@ def reads(caller: Caller, holdings: Holdings) -> Iterator[tuple[str, requests.Re
     """Yield the answer of every operation that reads, and of the scan, with the caller's own ids."""
     for operation in OF_TENANTS:
         if operation.method == "GET":
-            yield operation.name, caller.get(operation.route(holdings.ids))
+            chosen = {"keyword_ids": holdings.ids["keyword_id"]} if "keyword_ids" in operation.query else {}
+            yield operation.name, caller.get(operation.route(holdings.ids), params=chosen)
             if "cursor" in operation.query:
                 yield operation.name, caller.get(operation.route(holdings.ids), params={"limit": 200})
     yield "aso-opportunity-scan-now", caller.post("/v1/aso/opportunities/scan")

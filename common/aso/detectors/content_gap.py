@@ -117,6 +117,8 @@ def conversion_weight(intent: str | None, known: Mapping[str, Conversion]) -> fl
     if intent is None or visits <= 0 or conversions <= 0:
         return None
     average = conversions / visits
+    if average == 0:  # too small for a number
+        return None
     own = known.get(intent, Conversion(visits=0, conversions=0))
     rate = (own.conversions + PRIOR_VISITS * average) / (own.visits + PRIOR_VISITS)
     return min(max(rate / average, 1 / WEIGHT_WITHIN), WEIGHT_WITHIN)
