@@ -7,7 +7,6 @@ from datetime import UTC, date, datetime, timedelta
 from common.errors import FieldError, Unprocessable
 
 LONGEST_DAYS = 400
-OLDEST = date(2000, 1, 1)
 
 
 def since_midnight(days: int | None) -> datetime | None:
@@ -21,7 +20,9 @@ def since_midnight(days: int | None) -> datetime | None:
     return midnight - timedelta(days=days)
 
 
-def days_between(first: str | None, last: str | None, usual: int, longest: int = LONGEST_DAYS) -> tuple[date, date]:
+def days_between(
+    first: str | None, last: str | None, usual: int, longest: int = LONGEST_DAYS, oldest: date = date.min
+) -> tuple[date, date]:
     """Return the first and the last day asked for.
 
     Args:
@@ -29,19 +30,21 @@ def days_between(first: str | None, last: str | None, usual: int, longest: int =
         last: Last day; None for today.
         usual: Days where no first one is given.
         longest: Days at most.
+        oldest: The range may not begin before.
 
     Raises:
-        Unprocessable: ``invalid_range`` (it ends before it begins, or begins before the year 2000),
+        Unprocessable: ``invalid_range`` (it ends before it begins, or begins before the oldest day),
             ``range_too_long``.
     """
     end = datetime.now(UTC).date() if last is None else date.fromisoformat(last)
-    if end < OLDEST + timedelta(days=usual):
-        raise refused("invalid_range", "there is nothing before the year 2000", "query:to")
-    start = end - timedelta(days=usual - 1) if first is None else date.fromisoformat(first)
-    if start > end or start < OLDEST:
-        raise refused("invalid_range", "it ends before it begins, or begins before the year 2000", "query:from")
+    start = date.fromordinal(max(1, end.toordinal() - usual + 1)) if first is None else date.fromisoformat(first)
+    if start > end:
+        raise refused("invalid_range", "the range ends before it begins", "query:to")
+    if start < oldest:
+        pointer = "query:to" if first is None else "query:from"
+        raise refused("invalid_range", f"there is nothing before {oldest.isoformat()}", pointer)
     if (end - start).days >= longest:
-        raise refused("range_too_long", f"at most {longest} days can be asked for", "query:from")
+        raise refused("range_too_long", f"the range may have at most {longest} days", "query:from")
     return start, end
 
 

@@ -12,10 +12,11 @@ from common.answers import Cached
 from common.aso.caches import ASO_RANK_VIEWS
 from common.aso.entities import KEYWORDS
 from common.aso.models import RankObservation
-from common.aso.periods import days_between, refused
+from common.aso.periods import refused
 from common.aso.rank_history import series as days_of
 from common.aso.rank_models import HistoryDay
 from common.aso.views.models import Chart, ChartQuery, DataAge, PageChange, Series
+from common.aso.views.ranges import shown_days
 from common.context import Context
 from common.store import Repository
 from common.warehouse.query import Typed
@@ -42,7 +43,7 @@ def read(context: Context, query: ChartQuery) -> Cached[Chart]:
         Unprocessable: ``keyword_required``, ``keyword_not_found``, ``invalid_range``, ``range_too_long``.
         Unavailable: BigQuery does not answer and the cache has nothing.
     """
-    first, last = days_between(query.from_, query.to, USUAL_DAYS)
+    first, last = shown_days(query.from_, query.to, USUAL_DAYS)
     names = _names(context, query.keyword_ids)
     parameters = {
         "view": "chart",
@@ -56,7 +57,7 @@ def read(context: Context, query: ChartQuery) -> Cached[Chart]:
 
 def rows(context: Context, query: ChartQuery) -> Iterator[Mapping[str, Any]]:
     """Yield one map a keyword and day for a file: ``keyword``, ``date``, ``position``, ``gap``, ``depth``, ``url``."""
-    first, last = days_between(query.from_, query.to, USUAL_DAYS)
+    first, last = shown_days(query.from_, query.to, USUAL_DAYS)
     names = _names(context, query.keyword_ids)
     observed, _ = _observed(context, query, list(names), first, last)
     for keyword_id, keyword in names.items():

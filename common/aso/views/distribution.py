@@ -10,9 +10,8 @@ from typing import Any, get_args
 from common import cache
 from common.answers import Cached
 from common.aso.caches import ASO_RANK_VIEWS
-from common.aso.periods import days_between
 from common.aso.views.models import Bucket, DataAge, Distribution, DistributionDay, DistributionQuery
-from common.aso.views.ranges import CARRIED_DAYS, stepped
+from common.aso.views.ranges import CARRIED_DAYS, shown_days, stepped
 from common.context import Context
 from common.warehouse.query import Typed
 from common.warehouse.query import rows as warehouse_rows
@@ -86,14 +85,14 @@ def read(context: Context, query: DistributionQuery) -> Cached[Distribution]:
         Unprocessable: ``invalid_range``, ``range_too_long``.
         Unavailable: BigQuery does not answer and the cache has nothing.
     """
-    first, last = days_between(query.from_, query.to, USUAL_DAYS)
+    first, last = shown_days(query.from_, query.to, USUAL_DAYS)
     parameters = {"view": "distribution", **query.model_dump(), "from": str(first), "to": str(last)}
     return cache.read_through(context, ASO_RANK_VIEWS, parameters, lambda: compute(context, query, first, last))
 
 
 def rows(context: Context, query: DistributionQuery) -> Iterator[Mapping[str, Any]]:
     """Yield one map a day for a file: ``date``, ``visible`` and one column for each bucket."""
-    for day in compute(context, query, *days_between(query.from_, query.to, USUAL_DAYS)).days:
+    for day in compute(context, query, *shown_days(query.from_, query.to, USUAL_DAYS)).days:
         yield {"date": day.date, **{f"rank_{bucket}": count for bucket, count in day.counts.items()}}
 
 

@@ -13,9 +13,9 @@ from common.aso.gain import WORST_RANK
 from common.aso.gain_model.model import GainModel
 from common.aso.gain_model.service import gain_model_of
 from common.aso.opportunity_rules import LONGEST_EXPORT_DAYS, MONTH_DAYS
-from common.aso.periods import days_between, refused
+from common.aso.periods import refused
 from common.aso.views.models import DataAge, Mover, Movers, MoversQuery
-from common.aso.views.ranges import CARRIED_DAYS
+from common.aso.views.ranges import CARRIED_DAYS, shown_days
 from common.context import Context
 from common.warehouse.query import Typed
 from common.warehouse.query import rows as warehouse_rows
@@ -176,7 +176,7 @@ def rows(context: Context, query: MoversQuery) -> Iterator[Mapping[str, Any]]:
 
 
 def _days(query: MoversQuery) -> tuple[date, date]:
-    first, last = days_between(query.from_, query.to, USUAL_DAYS)
+    first, last = shown_days(query.from_, query.to, USUAL_DAYS)
     if first == last:
         raise refused("invalid_range", "two different days are needed", "query:from")
     return first, last

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.aso.periods import days_between
-from common.aso.views.ranges import stepped
+from common.aso.views.ranges import shown_days, stepped
 from common.aso.views.share_of_voice import WHOLE, apportioned, divided
 from common.errors import Unprocessable
 
@@ -48,8 +47,8 @@ def test_nothing_to_divide_is_no_shares() -> None:
 
 def test_ranges_have_defaults_and_bounds() -> None:
     today = datetime.now(UTC).date()
-    assert days_between(None, None, 90)[1] == today
-    assert days_between(None, "2026-03-01", 8) == (date(2026, 2, 22), date(2026, 3, 1))
+    assert shown_days(None, None, 90)[1] == today
+    assert shown_days(None, "2026-03-01", 8) == (date(2026, 2, 22), date(2026, 3, 1))
     for first, last, code in (
         ("2026-03-02", "2026-03-01", "invalid_range"),
         ("2024-01-01", "2026-03-01", "range_too_long"),
@@ -57,7 +56,7 @@ def test_ranges_have_defaults_and_bounds() -> None:
         ("0001-01-01", None, "invalid_range"),
     ):
         with pytest.raises(Unprocessable) as caught:
-            days_between(first, last, 90)
+            shown_days(first, last, 90)
         assert caught.value.code == code
 
 
