@@ -184,7 +184,7 @@ def test_a_check_that_somebody_asks_for_falls_through_to_the_next_provider(
 @pytest.mark.parametrize(
     ("route", "pointer"),
     [
-        ("/v1/aso/ranks/movers?from=2026-02-02&to=2026-02-01", "query:from"),
+        ("/v1/aso/ranks/movers?from=2026-02-02&to=2026-02-01", "query:to"),
         ("/v1/aso/ranks/distribution?from=2020-01-01&to=2026-01-01", "query:from"),
         ("/v1/aso/ranks/chart?keyword_ids=unknown", "query:keyword_ids/0"),
         ("/v1/aso/ranks/chart", "query:keyword_ids"),
