@@ -318,9 +318,6 @@ class _Call:
             raise blocked(self._address.authority, f"only the ports {ports} are")
         return found
 
-    def _resolved(self, host: str) -> list[str]:
-        return self._context.clients.get(resolver)(host, self._address.port, self._left())
-
     @contextmanager
     def _explained(self) -> Iterator[None]:
         """Turn what goes wrong on the way into what the caller may know of it."""

@@ -15,10 +15,10 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from common.aso.detectors.decomposition import Cell, Curve, Side
+from common.aso.detectors.decomposition import Curve
 
 PRIOR_CLICKS = 50.0
 """Clicks that the prior counts for in each window and band."""
@@ -56,25 +56,6 @@ class Band:
 def band_of(position: float) -> int:
     """Return the number of the band of a rank, 0 for the best."""
     return bisect_right(BAND_STARTS, position)
-
-
-def bands_of(cells: Iterable[Cell], model: Curve) -> list[Band]:
-    """Return the bands of some cells."""
-    every = list(cells)
-    clicks = [[_in_band(every, band, model, side) for side in ("before", "after")] for band in range(BANDS)]
-    return [
-        Band(clicks_before=before[0], expected_before=before[1], clicks_after=after[0], expected_after=after[1])
-        for before, after in clicks
-    ]
-
-
-def _in_band(cells: Sequence[Cell], band: int, model: Curve, side: str) -> tuple[float, float]:
-    sides: list[tuple[str | None, Side]] = [(cell.query, getattr(cell, side)) for cell in cells]
-    inside = [(query, each) for query, each in sides if each.impressions > 0 and band_of(each.position) == band]
-    return (
-        math.fsum(each.clicks for _, each in inside),
-        math.fsum(each.impressions * model(query, each.position) for query, each in inside),
-    )
 
 
 def curves(model: Curve, site: Sequence[Band], own: Sequence[Band]) -> tuple[Curve, Curve]:

@@ -67,7 +67,7 @@ class Classifier:
 
     def scores(self, text: str) -> list[float]:
         """Return the score of each class."""
-        return self._scores(features_of(text))
+        return self.scores_of(features_of(text))
 
     def probabilities(self, text: str) -> list[float]:
         """Return the probability of each class."""
@@ -85,7 +85,8 @@ class Classifier:
         size = len(raw) // len(CLASSES)
         return cls([array("f", raw[at * size : (at + 1) * size]) for at in range(len(CLASSES))], temperature)
 
-    def _scores(self, features: Sequence[int]) -> list[float]:
+    def scores_of(self, features: Sequence[int]) -> list[float]:
+        """Return the score of each class for features."""
         scale = 1 / math.sqrt(len(features))
         return [scale * math.fsum(weights[feature] for feature in features) for weights in self.weights]
 
@@ -99,7 +100,7 @@ def trained(samples: Sequence[Sample]) -> Classifier:
     for _ in range(ROUNDS):
         for features, truth in prepared:
             scale = 1 / math.sqrt(len(features))
-            for number, chance in enumerate(softmax(made._scores(features), 1.0)):  # noqa: SLF001
+            for number, chance in enumerate(softmax(made.scores_of(features), 1.0)):
                 error = (chance - (number == truth)) * scale
                 weights, seen = made.weights[number], squares[number]
                 for feature in features:
