@@ -213,8 +213,8 @@ def changes(context: Context, pages: Sequence[str], before: Window, after: Windo
 
 def bands(ranks: Sequence[Rank], model: Curve) -> list[Band]:
     """Return clicks, and those a model expects of the impressions, by band of ranks and window."""
-    sums = [{"clicks_before": 0.0, "expected_before": 0.0, "clicks_after": 0.0, "expected_after": 0.0}] * BANDS
-    sums = [dict(each) for each in sums]
+    nothing = {"clicks_before": 0.0, "expected_before": 0.0, "clicks_after": 0.0, "expected_after": 0.0}
+    sums = [dict(nothing) for _ in range(BANDS)]
     for each in ranks:
         band, window = sums[band_of(float(each["place"]))], "after" if each["is_after"] else "before"
         band[f"clicks_{window}"] += float(each["clicks"])
