@@ -9,7 +9,7 @@ Mechanisms that serve every domain (relay, sync, invalidation) read the generate
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeVar
 
 from common.model import Model
@@ -83,6 +83,37 @@ class Namespace:
     source: Literal["firestore", "warehouse"]
 
 
+PersonalKind = Literal["user_id", "email", "name", "phone", "address", "network", "picture", "text"]
+"""What a personal field holds. People are found by ``user_id`` and ``email``; the others are found beside those."""
+
+Erasure = Literal["delete", "clear", "pseudonymise"]
+"""What an erasure does: the whole document goes, the field is emptied, or it becomes ``erased-<keyed digest>``."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Personal:
+    """A field that holds data about a person: where the person is found, exported and erased.
+
+    Attributes:
+        field: Field of the document (by its stored name), or column of the facts. A list counts as a whole: people are
+            found in it by ``array_contains``, and an erasure touches their own element only.
+        kind: What it holds. ``user_id`` and ``email`` are what a person is found by: each needs an equality query, so
+            it must not be among ``unindexed``.
+        erasure: ``delete``: the record is about this person alone and goes; ``clear``: None, ``""`` or ``[]``,
+            whichever the model allows; ``pseudonymise``: the same digest wherever the same value stood, so that
+            records of one person still belong together. Fields of a kind people are not found by are treated so in
+            every record in which the person was found by another field.
+        of: The identifying field of this record that tells whose data it is; None where the record has one person
+            only. A record of two people (who wrote, who was written to) names it, so that only the erased person's
+            values go.
+    """
+
+    field: str
+    kind: PersonalKind
+    erasure: Erasure
+    of: str | None = None
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Facts:
     """Measurements that go straight into the warehouse: too many for a document each, and never changed one by one.
@@ -98,6 +129,8 @@ class Facts:
         caches: Namespaces that new rows make stale; those of the warehouse.
         wakes: Names of scans that new rows make due.
         personal: Columns with personal data.
+        impersonal: Columns that look personal and are not, with the reason.
+        purpose: Why the tenant keeps it, in a sentence; printed in the processing inventory.
         schema_version: Version of the schema.
     """
 
@@ -106,7 +139,9 @@ class Facts:
     table: Table
     caches: tuple[Namespace, ...] = ()
     wakes: tuple[str, ...] = ()
-    personal: tuple[str, ...] = ()
+    personal: tuple[Personal, ...] = ()
+    impersonal: Mapping[str, str] = field(default_factory=dict)
+    purpose: str = ""
     schema_version: int = 1
 
 
@@ -130,6 +165,10 @@ class Entity(Generic[EntityModel]):
         caches: Namespaces that a change makes stale.
         wakes: Names of scans that a change makes due, such as ``aso-opportunity-scan``.
         personal: Fields with personal data.
+        impersonal: Fields that look personal (by name or type) and are not, with the reason: ``{"name": "of a
+            company"}``. A test asks for it.
+        purpose: Why the tenant keeps it, in a sentence; printed in the processing inventory. Required where anything
+            is personal.
         secret: Fields that never leave Firestore: not in events, logs, the warehouse or exports.
         writable: Model of the fields that people of the tenant may change in Firestore directly, past the functions;
             the security rules are made from it. None: the functions write alone.
@@ -150,7 +189,9 @@ class Entity(Generic[EntityModel]):
     table: Table | None = None
     caches: tuple[Namespace, ...] = ()
     wakes: tuple[str, ...] = ()
-    personal: tuple[str, ...] = ()
+    personal: tuple[Personal, ...] = ()
+    impersonal: Mapping[str, str] = field(default_factory=dict)
+    purpose: str = ""
     secret: tuple[str, ...] = ()
     writable: type[Model] | None = None
     schema_version: int = 1

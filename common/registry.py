@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -34,6 +34,21 @@ class TableRecord:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PersonalRecord:
+    """A field with personal data, as in ``common.entity.Personal``."""
+
+    field: str
+    kind: Literal["user_id", "email", "name", "phone", "address", "network", "picture", "text"]
+    erasure: Literal["delete", "clear", "pseudonymise"]
+    of: str | None
+
+    @property
+    def identifies(self) -> bool:
+        """Whether people are found by it."""
+        return self.kind in {"user_id", "email"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class EntityRecord:
     """An entity, as in ``common.entity.Entity``, without its model.
 
@@ -50,7 +65,8 @@ class EntityRecord:
     table: TableRecord | None
     caches: Mapping[str, Literal["firestore", "warehouse"]]
     wakes: tuple[str, ...]
-    personal: tuple[str, ...]
+    personal: tuple[PersonalRecord, ...]
+    purpose: str = ""
     secret: tuple[str, ...]
     schema_version: int
 
@@ -73,7 +89,8 @@ class FactsRecord:
     table: TableRecord
     caches: tuple[str, ...]
     wakes: tuple[str, ...]
-    personal: tuple[str, ...]
+    personal: tuple[PersonalRecord, ...]
+    purpose: str = ""
     schema_version: int
 
 
@@ -89,10 +106,15 @@ def _entity(record: Mapping[str, Any]) -> EntityRecord:
         table=None if table is None else _table(table),
         caches={cache["name"]: cache["source"] for cache in record["caches"]},
         wakes=tuple(record["wakes"]),
-        personal=tuple(record["personal"]),
+        personal=_personal(record["personal"]),
+        purpose=record["purpose"],
         secret=tuple(record["secret"]),
         schema_version=record["schema_version"],
     )
+
+
+def _personal(records: Iterable[Mapping[str, Any]]) -> tuple[PersonalRecord, ...]:
+    return tuple(PersonalRecord(**record) for record in records)
 
 
 def _table(record: Mapping[str, Any]) -> TableRecord:
@@ -106,7 +128,8 @@ def _facts(record: Mapping[str, Any]) -> FactsRecord:
         table=_table(record["table"]),
         caches=tuple(cache["name"] for cache in record["caches"]),
         wakes=tuple(record["wakes"]),
-        personal=tuple(record["personal"]),
+        personal=_personal(record["personal"]),
+        purpose=record["purpose"],
         schema_version=record["schema_version"],
     )
 

@@ -80,10 +80,10 @@ def render(entities: list[Entity[Any]], facts: list[Facts]) -> str:
             for field in dataclasses.fields(entity)
             if field.name not in {"model", "writable"}
         }
-        for name in ("unique", "indexes", "caches"):
+        for name in ("unique", "indexes", "caches", "personal"):
             record[name] = [dataclasses.asdict(value) for value in record[name]]
         record["table"] = None if entity.table is None else dataclasses.asdict(entity.table)
-        record["events"] = dict(entity.events)
+        record["events"], record["impersonal"] = dict(entity.events), dict(entity.impersonal)
         records.append(record)
     measured = [dataclasses.asdict(value) for value in facts]
     return json.dumps({"entities": records, "facts": measured}, indent=2, sort_keys=False) + "\n"

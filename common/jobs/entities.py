@@ -1,6 +1,6 @@
 """The entity of jobs."""
 
-from common.entity import Entity, Index
+from common.entity import Entity, Index, Personal
 from common.jobs.models import Job
 
 JOBS = Entity(
@@ -24,5 +24,7 @@ JOBS = Entity(
         Index(fields=("status", "updated_at")),  # the sweep looks at all tenants
     ),
     unindexed=("parameters", "checkpoint", "result", "error", "lease", "progress"),
-    personal=("created_by",),
+    personal=(Personal(field="created_by", kind="user_id", erasure="pseudonymise"),),
+    impersonal={"lease.owner": "Id of the delivery that runs the job, not of a person."},
+    purpose="Long work that people asked for: its progress, its result and who waits for it.",
 )

@@ -20,4 +20,6 @@ TENANTS = Entity(
     },
     indexes=(Index(fields=("status", "-created_at")),),
     unindexed=("suspended_reason",),
+    impersonal={"name": "Name of the customer's organisation."},
+    purpose="Who the customer is, what they have booked, and whether they may work.",
 )

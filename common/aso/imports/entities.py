@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from common.aso.imports.models import Import
-from common.entity import Entity, Index
+from common.entity import Entity, Index, Personal
 
 IMPORTS = Entity(
     name="import",
@@ -23,5 +23,7 @@ IMPORTS = Entity(
         Index(fields=("tenant_id", "format", "-created_at")),
     ),
     unindexed=("mapping", "warnings", "counts", "undo", "digest", "filename"),
-    personal=("created_by",),
+    personal=(Personal(field="created_by", kind="user_id", erasure="pseudonymise"),),
+    impersonal={"filename": "Name of a file, as the tool that exported it chose it."},
+    purpose="What was read from files and connected tools, so that figures have a source and an import can be undone.",
 )

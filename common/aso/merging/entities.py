@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from common.aso.merging.models import KeywordMerge
-from common.entity import Entity
+from common.entity import Entity, Personal
 
 KEYWORD_MERGES = Entity(
     name="keyword_merge",
@@ -17,5 +17,6 @@ KEYWORD_MERGES = Entity(
         "updated:status=done": "keywords-merged",
     },
     unindexed=("counts",),
-    personal=("started_by",),
+    personal=(Personal(field="started_by", kind="user_id", erasure="pseudonymise"),),
+    purpose="Which keywords were merged into which, so that an interrupted one goes on and old ids can be explained.",
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from common.aso.tracking.alert_models import RankAlert
-from common.entity import Entity, Index
+from common.entity import Entity, Index, Personal
 
 RANK_ALERTS = Entity(
     name="rank_alert",
@@ -24,4 +24,9 @@ RANK_ALERTS = Entity(
         Index(fields=("tenant_id", "keyword_id", "-created_at")),
     ),
     unindexed=("url", "previous_url", "note", "band_low", "band_high", "observation_id"),
+    personal=(
+        Personal(field="acknowledged_by", kind="user_id", erasure="pseudonymise"),
+        Personal(field="note", kind="text", erasure="clear"),
+    ),
+    purpose="Which moves of a ranking were told to whom it concerns, and who took note of them.",
 )

@@ -1,0 +1,144 @@
+"""Every field that looks personal is declared, or says why it is not: no later entity can forget it."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from common import registry
+from common.entity import Entity, Facts, Personal
+from common.model import Model
+from tests.common.platform.privacy.looks import looks_personal, personal_paths
+from triggers.entities import declared_entities, declared_facts
+
+ENTITIES = {entity.name: entity for entity in declared_entities()}
+FACTS = {facts.name: facts for facts in declared_facts()}
+EVERY_ENTITY = pytest.mark.parametrize("name", sorted(ENTITIES))
+EVERY = pytest.mark.parametrize("name", [*sorted(ENTITIES), *sorted(FACTS)])
+
+
+def declared(name: str) -> Entity[Any] | Facts:
+    return ENTITIES.get(name) or FACTS[name]
+
+
+def unspoken(entity: Entity[Any] | Facts) -> list[str]:
+    """Return what looks personal and is neither declared nor explained (a field explains what is within it)."""
+    if isinstance(entity, Facts):
+        looking = [column for column in entity.table.columns if looks_personal(column)]
+    else:
+        looking = list(personal_paths(entity.model))
+    spoken = {*(each.field for each in entity.personal), *entity.impersonal, *getattr(entity, "secret", ())}
+    return [path for path in looking if not any(path == each or path.startswith(f"{each}.") for each in spoken)]
+
+
+def annotation_of(model: type[BaseModel], path: str) -> Any:
+    """Return the annotation of a dotted path, or fail."""
+    name, _, rest = path.partition(".")
+    found = next((field for key, field in model.model_fields.items() if name == (field.alias or key)), None)
+    assert found is not None, f"{model.__name__} has no field {name}"
+    if not rest:
+        return found.annotation
+    inner = [kind for kind in (found.annotation, *typing.get_args(found.annotation)) if isinstance(kind, type)]
+    return next(annotation_of(kind, rest) for kind in inner if issubclass(kind, BaseModel))
+
+
+@EVERY
+def test_what_looks_personal_is_declared_or_explained(name: str) -> None:
+    assert unspoken(declared(name)) == []
+
+
+@EVERY
+def test_declarations_name_fields_that_exist_and_have_a_purpose(name: str) -> None:
+    entity = declared(name)
+    for path in (*(each.field for each in entity.personal), *entity.impersonal):
+        if isinstance(entity, Facts):
+            assert path in entity.table.columns
+        else:
+            annotation_of(entity.model, path)
+    assert all(len(reason) > 10 for reason in entity.impersonal.values())
+    fields = [each.field for each in entity.personal]
+    assert len(set(fields)) == len(fields)
+    assert not set(fields) & set(entity.impersonal)
+    if fields:
+        assert entity.purpose.endswith(".")
+        assert len(entity.purpose) > 20
+
+
+@EVERY
+def test_a_person_can_be_found_in_what_is_personal(name: str) -> None:
+    entity = declared(name)
+    identifying = {each.field for each in entity.personal if each.kind in {"user_id", "email"}}
+    if entity.personal:
+        assert identifying, "no field that people are found by"
+    assert not identifying & set(getattr(entity, "unindexed", ())), "an identifier needs its index"
+    for each in entity.personal:
+        assert each.of is None or each.of in identifying
+
+
+@EVERY_ENTITY
+def test_the_erasure_fits_the_model(name: str) -> None:
+    """What ``clear`` and ``pseudonymise`` leave must be something the model still reads."""
+    entity = ENTITIES[name]
+    assert entity.key not in {each.field for each in entity.personal if each.erasure != "delete"}, "a key cannot change"
+    for each in entity.personal:
+        annotation = annotation_of(entity.model, each.field)
+        kinds = {typing.get_origin(kind) or kind for kind in (annotation, *typing.get_args(annotation))}
+        if each.erasure == "pseudonymise":
+            assert kinds & {str, list, tuple, typing.Annotated} or any(typing.get_origin(k) for k in kinds), each.field
+        if each.erasure == "clear":
+            emptied = {types.NoneType, str, list, tuple, dict}
+            assert kinds & emptied, f"{each.field}: nothing that stands for empty"
+
+
+def test_the_registry_says_what_the_declarations_say() -> None:
+    for name, entity in ENTITIES.items():
+        record = registry.entities()[name]
+        assert [dataclasses.asdict(each) for each in record.personal] == [
+            dataclasses.asdict(each) for each in entity.personal
+        ]
+        assert record.purpose == entity.purpose
+    for name, facts in FACTS.items():
+        assert registry.facts()[name].purpose == facts.purpose
+
+
+class Forgotten(Model):
+    """An entity whose author thought of nothing."""
+
+    thing_id: str
+    contact_email: str
+    approved_by: str | None = None
+
+
+class Nest(Model):
+    """One that hides it a level deeper."""
+
+    thing_id: str
+    inner: Forgotten | None = None
+
+
+@pytest.mark.parametrize(
+    ("model", "missing"),
+    [(Forgotten, ["contact_email", "approved_by"]), (Nest, ["inner.contact_email", "inner.approved_by"])],
+)
+def test_a_forgotten_field_is_found(model: type[Model], missing: list[str]) -> None:
+    thing = Entity(name="thing", domain="aso", model=model, collection="things", key="thing_id", events={})
+    assert unspoken(thing) == missing
+    field = missing[0]
+    told = dataclasses.replace(thing, personal=(Personal(field=field, kind="email", erasure="clear"),))
+    assert unspoken(told) == missing[1:]
+    assert unspoken(dataclasses.replace(told, impersonal={missing[1]: "Id of a machine."})) == []
+
+
+@pytest.mark.parametrize("name", ["email", "created_by", "ipAddress", "user_agent", "avatar_url", "display_name", "ip"])
+def test_names_that_look_personal(name: str) -> None:
+    assert looks_personal(name)
+
+
+@pytest.mark.parametrize("name", ["keyword", "title", "status", "tenant_id", "renamed", "shipping_state", "url"])
+def test_names_that_do_not(name: str) -> None:
+    assert not looks_personal(name)
