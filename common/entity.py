@@ -131,6 +131,7 @@ class Facts:
         personal: Columns with personal data.
         impersonal: Columns that look personal and are not, with the reason.
         purpose: Why the tenant keeps it, in a sentence; printed in the processing inventory.
+        retention: Name of the class in ``common.retention``; the age of a row is counted from the table's partition.
         schema_version: Version of the schema.
     """
 
@@ -142,6 +143,7 @@ class Facts:
     personal: tuple[Personal, ...] = ()
     impersonal: Mapping[str, str] = field(default_factory=dict)
     purpose: str = ""
+    retention: str = "tenant_life"
     schema_version: int = 1
 
 
@@ -169,7 +171,19 @@ class Entity(Generic[EntityModel]):
             company"}``. A test asks for it.
         purpose: Why the tenant keeps it, in a sentence; printed in the processing inventory. Required where anything
             is personal.
+        retention: Name of the class in ``common.retention`` that says how long records are kept.
+        aged_by: Field (a time or a day) that the age of a record is counted from; required where the class ends by
+            age, together with an index that begins with it (behind ``tenant_id`` in a top-level collection). A record
+            in which it is None is not over.
         secret: Fields that never leave Firestore: not in events, logs, the warehouse or exports.
+        private: Fields whose content the audit trail never copies (texts of messages, notes): it keeps that they
+            changed and how large they are.
+        audited: Which changes the audit trail records: ``all``; ``changes``, all but creations, for observations that
+            are themselves the record of what happened; ``never``, for the trail's own documents only.
+        kept: Fields that no revert of a change may set back, with the reason (the state of a machine, what belongs to
+            another document); ``{"*": reason}`` for the whole entity.
+        readers: Roles whose own clients may read the documents in Firestore directly; None: those of the domain,
+            empty: nobody.
         writable: Model of the fields that people of the tenant may change in Firestore directly, past the functions;
             the security rules are made from it. None: the functions write alone.
         schema_version: Version of the schema.
@@ -192,6 +206,12 @@ class Entity(Generic[EntityModel]):
     personal: tuple[Personal, ...] = ()
     impersonal: Mapping[str, str] = field(default_factory=dict)
     purpose: str = ""
+    retention: str = "tenant_life"
+    aged_by: str | None = None
     secret: tuple[str, ...] = ()
+    private: tuple[str, ...] = ()
+    audited: Literal["all", "changes", "never"] = "all"
+    kept: Mapping[str, str] = field(default_factory=dict)
+    readers: tuple[str, ...] | None = None
     writable: type[Model] | None = None
     schema_version: int = 1

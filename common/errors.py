@@ -14,9 +14,11 @@
     │   ├── PayloadTooLarge         413
     │   ├── UnsupportedMediaType    415
     │   ├── Unprocessable           422
+    │   ├── Locked                  423
     │   ├── PreconditionRequired    428
     │   └── TooManyRequests         429
     ├── Unavailable                 503: a dependency is down; trying again later may help
+    ├── SealBroken                  a ciphertext that cannot be opened, or a tenant whose key is destroyed
     ├── PoisonEvent                 an event that can never be processed: quarantined, never retried
     ├── ConfigurationError          the deployment is wrong; the process refuses to start
     └── DeclarationError            a trigger or entity declaration is wrong; names file and line
@@ -58,6 +60,7 @@ class Refusal(XynergyError):
         errors: What is wrong where, if it can be told per field.
         headers: Extra response headers (``Retry-After``, ``Allow``, ...).
         details: Extra members of the problem document; JSON values.
+        audited: The refusal is something the tenant's audit trail should tell of: an attempt, not a slip.
     """
 
     status: ClassVar[int] = 400
@@ -71,6 +74,7 @@ class Refusal(XynergyError):
         errors: Sequence[FieldError] = (),
         headers: Mapping[str, str] | None = None,
         details: Mapping[str, object] | None = None,
+        audited: bool = False,
     ) -> None:
         super().__init__(detail)
         self.code = code
@@ -78,6 +82,7 @@ class Refusal(XynergyError):
         self.errors = tuple(errors)
         self.headers = dict(headers or {})
         self.details = dict(details or {})
+        self.audited = audited
 
 
 class BadRequest(Refusal):
@@ -147,6 +152,13 @@ class Unprocessable(Refusal):
     title = "Unprocessable content"
 
 
+class Locked(Refusal):
+    """423: something that is stronger than the caller keeps it as it is, such as a legal hold."""
+
+    status = 423
+    title = "Locked"
+
+
 class PreconditionRequired(Refusal):
     """428: this operation asks for ``If-Match``."""
 
@@ -174,6 +186,21 @@ class Unavailable(XynergyError):
         self.dependency = dependency
         self.detail = detail
         self.retry_after = retry_after
+
+
+class SealBroken(XynergyError):
+    """A ciphertext cannot be opened, or nothing can be sealed: trying again does not help.
+
+    Attributes:
+        code: ``seal_malformed`` (not in our format, or cut short), ``seal_key_unknown`` (its key was never this
+            tenant's), ``seal_not_authentic`` (changed, or moved to another tenant, record or field),
+            ``wrapped_key_not_authentic`` (the data key cannot be unwrapped) or ``key_destroyed``.
+    """
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
 
 
 class PoisonEvent(XynergyError):

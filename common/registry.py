@@ -6,6 +6,7 @@ check. The relay, the warehouse sync and the cache invalidation read it here.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 from collections.abc import Iterable, Mapping
@@ -68,7 +69,13 @@ class EntityRecord:
     personal: tuple[PersonalRecord, ...]
     purpose: str = ""
     secret: tuple[str, ...]
+    private: tuple[str, ...] = ()
+    audited: Literal["all", "changes", "never"] = "all"
+    kept: Mapping[str, str] = dataclasses.field(default_factory=dict)
     schema_version: int
+    retention: str = "tenant_life"
+    aged_by: str | None = None
+    ttl: str | None = None
 
     @property
     def topic(self) -> str:
@@ -92,6 +99,7 @@ class FactsRecord:
     personal: tuple[PersonalRecord, ...]
     purpose: str = ""
     schema_version: int
+    retention: str = "tenant_life"
 
 
 def _entity(record: Mapping[str, Any]) -> EntityRecord:
@@ -109,7 +117,13 @@ def _entity(record: Mapping[str, Any]) -> EntityRecord:
         personal=_personal(record["personal"]),
         purpose=record["purpose"],
         secret=tuple(record["secret"]),
+        private=tuple(record["private"]),
+        audited=record["audited"],
+        kept=record["kept"],
         schema_version=record["schema_version"],
+        retention=record["retention"],
+        aged_by=record["aged_by"],
+        ttl=record["ttl"],
     )
 
 
@@ -131,6 +145,7 @@ def _facts(record: Mapping[str, Any]) -> FactsRecord:
         personal=_personal(record["personal"]),
         purpose=record["purpose"],
         schema_version=record["schema_version"],
+        retention=record["retention"],
     )
 
 

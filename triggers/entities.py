@@ -78,12 +78,13 @@ def render(entities: list[Entity[Any]], facts: list[Facts]) -> str:
         record = {
             field.name: getattr(entity, field.name)
             for field in dataclasses.fields(entity)
-            if field.name not in {"model", "writable"}
+            if field.name not in {"model", "writable", "readers"}
         }
         for name in ("unique", "indexes", "caches", "personal"):
             record[name] = [dataclasses.asdict(value) for value in record[name]]
         record["table"] = None if entity.table is None else dataclasses.asdict(entity.table)
-        record["events"], record["impersonal"] = dict(entity.events), dict(entity.impersonal)
+        for name in ("events", "impersonal", "kept"):
+            record[name] = dict(record[name])
         records.append(record)
     measured = [dataclasses.asdict(value) for value in facts]
     return json.dumps({"entities": records, "facts": measured}, indent=2, sort_keys=False) + "\n"

@@ -84,12 +84,13 @@ def _entity(entity: Entity[Any]) -> str:
     tenants = (entity.location, entity.collection) == ("shared", "tenants")
     place = entity.collection if entity.location == "shared" else f"tenants/{{tenantId}}/{entity.collection}"
     tenant = "id" if tenants else ("tenantId" if entity.location == "tenant" else "resource.data.tenant_id")
-    readers = _quoted(READERS.get(entity.domain, EVERYWHERE))
+    allowed = READERS.get(entity.domain, EVERYWHERE) if entity.readers is None else entity.readers
+    readers = _quoted(allowed)
     lines = [
         "",
         f"    match /{place}/{{id}} {{",
     ]
-    if entity.secret:
+    if entity.secret or not allowed:
         # Rules cannot hide single fields.
         lines.append("      allow read: if false;")
     else:
