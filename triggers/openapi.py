@@ -209,9 +209,16 @@ def _described(operation: Operation, schemas: Schemas, definitions: dict[str, Sc
     if body is not None:
         described["requestBody"] = body
     described["responses"] = _responses(operation, schemas)
-    scopes = [entry["scope"]]
-    described["security"] = [] if entry["public"] else [{"bearer": scopes}, {"apiKey": scopes}]
+    described["security"] = _security(entry)
     return described
+
+
+def _security(entry: Entry) -> list[Schema]:
+    if entry["public"]:
+        return []
+    if entry["tenancy"] == "person":
+        return [{"bearer": []}]
+    return [{"bearer": [entry["scope"]]}, {"apiKey": [entry["scope"]]}]
 
 
 def _path_parameter(name: str, annotation: Any) -> Schema:
@@ -342,10 +349,19 @@ def _problems(operation: Operation) -> Iterator[int]:
         yield 409
     if {"body", "upload"} & set(operation.hints):
         yield from (413, 415)
+    if _destroys(entry):
+        yield 423
     if entry["if_match"] != "ignored":
         yield 412
     if entry["if_match"] == "required":
         yield 428
+
+
+def _destroys(entry: Entry) -> bool:
+    """Tell whether the operation may be refused because a legal hold keeps what it would take away."""
+    return entry["method"] != "GET" and (
+        "/privacy/" in entry["path"] or entry["path"].endswith(("/tenant", "/deletion"))
+    )
 
 
 def _page_name(model: type[BaseModel]) -> str:

@@ -146,6 +146,7 @@ MEANINGS = {
     413: "The body is larger than the operation takes.",
     415: "The body is of a type the operation does not take.",
     422: "The request can be read and breaks a rule; `errors` says which field.",
+    423: "A legal hold keeps it; `reason` quotes why, in writing.",
     428: "This operation asks for `If-Match`.",
     429: "The rate limit is used up.",
     500: "Our fault. The request id leads to the details.",
