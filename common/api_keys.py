@@ -28,6 +28,7 @@ from common.firestore_calls import bounded, translated
 from common.model import Model
 from common.recent import Recent
 from common.settings import Settings
+from common.tenant_state import TenantState, tenant_path
 
 KEY = re.compile(r"xyn_[A-Za-z0-9_-]{43}")
 COLLECTION = "system/credentials/api_keys"
@@ -144,13 +145,13 @@ class Credentials:
 
     Attributes:
         keys: Stored keys by hash.
-        tenants: Status by tenant id.
+        tenants: State by tenant id.
         operators: Operators' keys.
     """
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
         self.keys: Recent[str, StoredKey] = Recent(fresh=60, missing=10, stale=300, clock=clock)
-        self.tenants: Recent[str, str] = Recent(fresh=60, missing=10, stale=300, clock=clock)
+        self.tenants: Recent[str, TenantState] = Recent(fresh=60, missing=10, stale=300, clock=clock)
         self.operators = OperatorKeys(settings.operator_keys_file, clock)
 
 
@@ -168,26 +169,41 @@ def find_key(clients: Clients, digest: str) -> StoredKey | None:
     return clients.get(credentials_cache).keys.get(digest, lambda: _read_key(clients, digest))
 
 
+def tenant_state(clients: Clients, tenant_id: str) -> TenantState | None:
+    """Return what a process remembers of a tenant, or None where there is no such tenant.
+
+    Raises:
+        Unavailable: Firestore does not answer and nothing recent is remembered.
+    """
+    return clients.get(credentials_cache).tenants.get(tenant_id, lambda: _read_state(clients, tenant_id))
+
+
 def tenant_status(clients: Clients, tenant_id: str) -> str | None:
     """Return a tenant's status, or None where there is no such tenant.
 
     Raises:
         Unavailable: Firestore does not answer and nothing recent is remembered.
     """
-    return clients.get(credentials_cache).tenants.get(tenant_id, lambda: _read_status(clients, tenant_id))
+    state = tenant_state(clients, tenant_id)
+    return None if state is None else state.status
 
 
 def _read_key(clients: Clients, digest: str) -> StoredKey | None:
-    document = _read(clients, key_path(digest))
+    document = read_document(clients, key_path(digest))
     return None if document is None else StoredKey.model_validate(document)
 
 
-def _read_status(clients: Clients, tenant_id: str) -> str | None:
-    document = _read(clients, f"tenants/{tenant_id}")
-    return None if document is None else str(document["status"])
+def _read_state(clients: Clients, tenant_id: str) -> TenantState | None:
+    document = read_document(clients, tenant_path(tenant_id))
+    return None if document is None else TenantState.read(document)
 
 
-def _read(clients: Clients, path: str) -> Mapping[str, Any] | None:
+def read_document(clients: Clients, path: str) -> Mapping[str, Any] | None:
+    """Return a document that a credential depends on, or None where there is none.
+
+    Raises:
+        Unavailable: Firestore does not answer.
+    """
     # Every request waits for this: after two seconds what is remembered (or 503) is the better answer.
     with translated():
         snapshot = clients.get(firestore_client).document(path).get(**bounded(Deadline.after(2.0)))
