@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import firebase_admin
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 from firebase_admin import auth as firebase_auth
-from google.auth import crypt, jwt
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,6 +27,7 @@ from common.context import PLATFORM_TENANT, Principal
 from common.errors import ConfigurationError, Forbidden, Unauthenticated, Unavailable
 from common.settings import Settings
 from common.tokens import VERIFIED_BY_PLATFORM, unsigned_token
+from tests.common.google import Google
 from tests.common.security import Clock, key_principal, store_key, store_tenant, without_firestore
 
 
@@ -269,38 +265,6 @@ def test_a_bad_local_token_is_refused(own: Clients, changes: dict[str, Any], cod
 def test_the_local_cloud_refuses_a_token_with_a_signature(own: Clients) -> None:
     token = unsigned_token(claims_of(own.settings)) + "c2lnbmF0dXJl"
     assert refused(own, {"Authorization": f"Bearer {token}"}) == "credential_invalid"
-
-
-class Google:
-    """Signs tokens and publishes its certificate, as Google does; the certificates' transport of the library."""
-
-    def __init__(self) -> None:
-        self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "google")])
-        now = datetime.now(UTC)
-        certificate = (
-            x509.CertificateBuilder(name, name, self.key.public_key(), 1, now - timedelta(1), now + timedelta(1))
-        ).sign(self.key, hashes.SHA256())
-        self.certificate = certificate.public_bytes(serialization.Encoding.PEM).decode()
-        self.is_down = False
-
-    def sign(self, claims: dict[str, Any]) -> str:
-        pem = self.key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
-        )
-        token: bytes = jwt.encode(crypt.RSASigner.from_string(pem, "k1"), claims, key_id="k1")
-        return token.decode()
-
-    def __call__(self, url: str, **named: Any) -> Any:
-        if self.is_down:
-            raise firebase_auth.CertificateFetchError("down", None)
-
-        class Response:
-            status = 200
-            headers: ClassVar = {"content-type": "application/json"}
-            data = json.dumps({"k1": self.certificate}).encode()
-
-        return Response()
 
 
 @pytest.fixture(scope="module")
