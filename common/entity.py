@@ -179,7 +179,8 @@ class Entity(Generic[EntityModel]):
         private: Fields whose content the audit trail never copies (texts of messages, notes): it keeps that they
             changed and how large they are.
         audited: Which changes the audit trail records: ``all``; ``changes``, all but creations, for observations that
-            are themselves the record of what happened; ``never``, for the trail's own documents only.
+            are themselves the record of what happened; ``creations``, for records that only ever expire; ``never``,
+            for the trail's own documents only.
         kept: Fields that no revert of a change may set back, with the reason (the state of a machine, what belongs to
             another document); ``{"*": reason}`` for the whole entity.
         readers: Roles whose own clients may read the documents in Firestore directly; None: those of the domain,
@@ -210,7 +211,7 @@ class Entity(Generic[EntityModel]):
     aged_by: str | None = None
     secret: tuple[str, ...] = ()
     private: tuple[str, ...] = ()
-    audited: Literal["all", "changes", "never"] = "all"
+    audited: Literal["all", "changes", "creations", "never"] = "all"
     kept: Mapping[str, str] = field(default_factory=dict)
     readers: tuple[str, ...] | None = None
     writable: type[Model] | None = None

@@ -60,7 +60,8 @@ class Refusal(XynergyError):
         errors: What is wrong where, if it can be told per field.
         headers: Extra response headers (``Retry-After``, ``Allow``, ...).
         details: Extra members of the problem document; JSON values.
-        audited: The refusal is something the tenant's audit trail should tell of: an attempt, not a slip.
+        audited: The refusal is something the tenant's audit trail should tell of: an attempt, not a slip. The id of a
+            tenant where the request itself belongs to none.
     """
 
     status: ClassVar[int] = 400
@@ -74,7 +75,7 @@ class Refusal(XynergyError):
         errors: Sequence[FieldError] = (),
         headers: Mapping[str, str] | None = None,
         details: Mapping[str, object] | None = None,
-        audited: bool = False,
+        audited: bool | str = False,
     ) -> None:
         super().__init__(detail)
         self.code = code

@@ -70,7 +70,7 @@ class EntityRecord:
     purpose: str = ""
     secret: tuple[str, ...]
     private: tuple[str, ...] = ()
-    audited: Literal["all", "changes", "never"] = "all"
+    audited: Literal["all", "changes", "creations", "never"] = "all"
     kept: Mapping[str, str] = dataclasses.field(default_factory=dict)
     schema_version: int
     retention: str = "tenant_life"

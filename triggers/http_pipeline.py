@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from common import logs
 from common.context import Context, Deadline, Principal
 from common.errors import BadRequest, MethodNotAllowed, Refusal
 from common.uploads import Upload
@@ -42,11 +43,13 @@ class HttpPipeline:
         self._name = name
         self._declaration = declaration
         self._binding = bind_http(handler, PARAMETER.findall(declaration.path))
+        self._subjects = tuple(PARAMETER.findall(declaration.path))
         self._paths = PathForms(declaration.path, self._binding.path_types, name)
         self._methods = ("GET", "HEAD") if declaration.method == "GET" else (declaration.method,)
         self._allow = ", ".join([*self._methods, "OPTIONS"])
         self._admit = None if declaration.public else _admission(declaration)
         self._count = None if declaration.public or declaration.rate == "none" else _counting(declaration)
+        self._may_write = "firestore:write" in declaration.needs or declaration.method in {"POST", "PATCH"}
         self._once = _once() if declaration.method in {"POST", "PATCH"} and not declaration.public else None
 
     def answer(self, exchange: Exchange) -> HttpAnswer:
@@ -65,6 +68,10 @@ class HttpPipeline:
         try:
             return self._answer(exchange)
         except Refusal as refusal:
+            if refusal.audited and exchange.context is None:
+                logs.for_request(self._name, exchange.request_id, exchange.trace, exchange.clients.settings).warning(
+                    f"security event: {refusal.code}", audit=True, code=refusal.code, outcome="refused"
+                )
             return problems.refused(refusal, exchange)
         except Exception as error:  # noqa: BLE001 - the outermost frame of ours: beyond it the caller gets HTML
             exchange.error = error
@@ -149,7 +156,13 @@ class HttpPipeline:
     def _call(self, context: Context, arguments: Arguments) -> object:
         if self._binding.context is not None:
             arguments[self._binding.context] = context
-        return self._handler(**arguments)
+        try:
+            return self._handler(**arguments)
+        except Refusal as refusal:
+            if refusal.audited:
+                subjects = {name: arguments[name] for name in self._subjects}
+                _recording()(context, refusal, subjects, stored=self._may_write)
+            raise
 
 
 def _admission(declaration: Http) -> Admission:
@@ -157,9 +170,10 @@ def _admission(declaration: Http) -> Admission:
     from common import auth
 
     scope, roles, tenancy = declaration.scope, declaration.roles, declaration.tenancy
+    known = auth.identify if tenancy == "person" else auth.authenticate
 
     def admit(exchange: Exchange) -> tuple[Principal, str]:
-        principal = auth.authenticate(exchange.clients, exchange.headers)
+        principal = known(exchange.clients, exchange.headers)
         tenant_id = auth.resolve_tenant(principal, exchange.environ.get("HTTP_X_TENANT_ID"))
         auth.authorize(principal, scope=scope, roles=roles, tenancy=tenancy)
         return principal, tenant_id
@@ -185,6 +199,13 @@ def _once() -> Callable[..., HttpAnswer]:
     from triggers.repetition import once
 
     return once
+
+
+def _recording() -> Callable[..., None]:
+    """Return what records a refusal for the audit trail; imported when the first one happens."""
+    from common.security_events import record_refusal
+
+    return record_refusal
 
 
 def _fingerprint(asked: tuple[str, ...], content: bytes) -> str:

@@ -1,0 +1,125 @@
+"""Recording security events: what the audit trail tells of besides changes of documents.
+
+A refused request changes nothing and therefore leaves no trace in the change feed; nor does reading. Where either
+matters (the last administrator leaving, an export of the audit trail) a ``security_event`` is written, which the feed
+carries into the audit trail like any other document. Where none can be written, because there is no tenant, the
+function has no permission or Firestore is away, a log line with ``audit=true`` says the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from common import logs
+from common.context import PLATFORM_TENANT, TENANT_ID, Context
+from common.errors import Refusal
+from common.identifiers import uuid7
+from common.security.entities import SECURITY_EVENTS
+from common.security.models import Outcome, SecurityEvent
+from common.store import transact
+
+LIFETIME = timedelta(days=90)
+"""The audit trail has the event within seconds and keeps it longer."""
+LONGEST = 500
+"""Characters of a subject's id or of a text among the details that are kept."""
+MOST = 20
+"""Subjects and details that are kept."""
+
+
+def record(
+    context: Context,
+    code: str,
+    *,
+    outcome: Outcome = "done",
+    subjects: Mapping[str, object] | None = None,
+    details: Mapping[str, Any] | None = None,
+    status: int | None = None,
+    stored: bool = True,
+) -> None:
+    """Record that something happened; never raises, since what is recorded has happened already.
+
+    Args:
+        context: Circumstances, with the tenant whose audit trail it belongs to.
+        code: Stable snake_case name of what happened.
+        outcome: ``refused``, ``done`` or ``found``.
+        subjects: Which things it was about: name of the id (``key_id``) to the id.
+        details: Further facts (numbers, flags, short texts); never a body, a secret or content.
+        status: HTTP status of a refusal.
+        stored: False where the function may not write Firestore.
+    """
+    event = _event(context, code, outcome, dict(subjects or {}), dict(details or {}), status)
+    if stored and context.tenant_id != PLATFORM_TENANT and _stored(context, event):
+        return
+    fields = event.model_dump(mode="json", exclude={"expires_at", "tenant_id", "function", "request_id"})
+    logs.logger(context).warning(f"security event: {code}", audit=True, **fields)
+
+
+def record_refusal(context: Context, refusal: Refusal, subjects: Mapping[str, object], *, stored: bool) -> None:
+    """Record a refusal that asked for it (``audited``).
+
+    It belongs to the tenant of the request; to the tenant that the refusal names where the caller had none yet; to the
+    tenant in the path where an operator called.
+
+    Args:
+        context: Circumstances of the request.
+        refusal: What was raised.
+        subjects: Values of the path's parameters.
+        stored: Whether the function may write Firestore.
+    """
+    tenant_id = refusal.audited if isinstance(refusal.audited, str) else subjects.get("tenant_id")
+    if context.tenant_id == PLATFORM_TENANT and isinstance(tenant_id, str) and TENANT_ID.fullmatch(tenant_id):
+        context = context.for_tenant(tenant_id)
+    details = {"detail": refusal.detail}
+    record(
+        context,
+        refusal.code,
+        outcome="refused",
+        subjects=subjects,
+        details=details,
+        status=refusal.status,
+        stored=stored,
+    )
+
+
+def _event(
+    context: Context,
+    code: str,
+    outcome: Outcome,
+    subjects: dict[str, object],
+    details: dict[str, Any],
+    status: int | None,
+) -> SecurityEvent:
+    now = datetime.now(UTC)
+    named = list(subjects.items())[:MOST]
+    return SecurityEvent(
+        event_id=uuid7(),
+        tenant_id=context.tenant_id,
+        code=code,
+        outcome=outcome,
+        function=context.function,
+        status=status,
+        actor_kind=context.principal.kind,
+        actor_id=context.principal.id,
+        subjects=[name for name, _ in named],
+        subject_ids=[str(value)[:LONGEST] for _, value in named],
+        request_id=context.request_id,
+        details={name: _short(value) for name, value in list(details.items())[:MOST]},
+        at=now,
+        expires_at=now + LIFETIME,
+    )
+
+
+def _short(value: Any) -> Any:
+    return value if isinstance(value, bool | int | float | None) else str(value)[:LONGEST]
+
+
+def _stored(context: Context, event: SecurityEvent) -> bool:
+    """Write the event; tell whether it is there."""
+    try:
+        transact(context, lambda work: work.create(SECURITY_EVENTS, event), answers=False)
+    except Exception as error:  # noqa: BLE001 - the caller's own answer must not change
+        logs.logger(context).error(f"a security event was not stored: {error}", code=event.code)
+        return False
+    return True
