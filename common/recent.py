@@ -70,6 +70,13 @@ class Recent(Generic[Key, Value]):
         with self._lock:
             self._entries.pop(key, None)
 
+    def drop_older(self, seconds: float) -> None:
+        """Drop every value that was read longer ago: for what must not outlive its time in memory."""
+        with self._lock:
+            now = self.clock()
+            for key in [key for key, entry in self._entries.items() if now - entry.read_at > seconds]:
+                del self._entries[key]
+
     def _read(self, key: Key, known: _Entry[Value] | None, read: Callable[[], Value | None]) -> Value | None:
         # The age counts from before the read: a change during the read must not be hidden for longer than ``fresh``.
         now = self.clock()

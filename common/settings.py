@@ -56,6 +56,8 @@ class Settings:
             ``common.aso.tracking.deployment``); empty: nobody.
         rank_provider_keys: Their keys as a JSON map by provider (``XYNERGY_RANK_PROVIDER_KEYS``, a secret).
         search_console_url: Address of the Search Console API; empty means that it is not called.
+        kms_key: The key-encryption key that wraps tenants' data keys: in the cloud a key of Cloud KMS
+            (``projects/.../locations/.../keyRings/.../cryptoKeys/...``), at home ``file:`` and the path of a key file.
         search_console_calls: Calls to it that a tenant's synchronisation may make a day; each may load rows, and
             BigQuery takes 1,500 load jobs a table and day.
         emulators: The emulator variables that are set, by name.
@@ -81,6 +83,7 @@ class Settings:
     rank_provider_keys: str = ""
     search_console_url: str = ""
     search_console_calls: int = 1000
+    kms_key: str = ""
     emulators: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -118,6 +121,9 @@ class Settings:
         fetch_loopback = env.get("XYNERGY_FETCH_LOOPBACK", "") == "1"
         if name == "cloud" and fetch_loopback:
             raise ConfigurationError("XYNERGY_FETCH_LOOPBACK set outside the local cloud: refusing to start")
+        kms_key = env.get("XYNERGY_KMS_KEY", "")
+        if name == "cloud" and kms_key.startswith("file:"):
+            raise ConfigurationError("XYNERGY_KMS_KEY names a file outside the local cloud: refusing to start")
         project = env.get("GOOGLE_CLOUD_PROJECT", "")
         if not project:
             raise ConfigurationError("GOOGLE_CLOUD_PROJECT is not set")
@@ -142,6 +148,7 @@ class Settings:
             rank_provider_keys=env.get("XYNERGY_RANK_PROVIDER_KEYS", ""),
             search_console_url=env.get("XYNERGY_SEARCH_CONSOLE_URL", "" if name == "local" else SEARCH_CONSOLE),
             search_console_calls=_whole("XYNERGY_SEARCH_CONSOLE_CALLS", env.get("XYNERGY_SEARCH_CONSOLE_CALLS"), 1000),
+            kms_key=kms_key,
             emulators=emulators,
         )
 

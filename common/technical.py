@@ -69,11 +69,13 @@ RANK_PLANS = TechnicalCollection(path="system/ranks/plans", unindexed=("tiers",)
 RANK_BUDGETS = TechnicalCollection(path="system/ranks/budgets", ttl="expires_at", unindexed=("days", "reservations"))
 RANK_CLAIMS = TechnicalCollection(path="system/ranks/claims", ttl="expires_at")
 RANK_NOISE = TechnicalCollection(path="system/ranks/noise", ttl="expires_at", unindexed=("looks", "alerted"))
+DATA_KEYS = TechnicalCollection(path="system/crypto/data_keys", unindexed=("keys", "pepper"))
 COLLECTIONS = (
     *(IDEMPOTENCY, UNIQUENESS, TOMBSTONES, API_KEYS, MARKS, IMPORTED_FILES, DEAD_LETTERS),
     *(IMPORT_CHANGES, IMPORT_REMAINS),
     *(RANK_PLANS, RANK_BUDGETS, RANK_CLAIMS, RANK_NOISE),
     SEARCH_CONSOLE_CALLS,
+    DATA_KEYS,
 )
 
 

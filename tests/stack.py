@@ -19,6 +19,7 @@ from triggers.local.cloud import LocalCloud
 from triggers.local.deliveries import Dispatcher
 from triggers.local.emulators import Emulators
 from triggers.local.functions import Http, declared, read_manifest
+from triggers.local.key_file import key_file
 from triggers.local.processes import LOOPBACK, ProcessTable, free_port
 from triggers.local.tasks import Queues, TaskServer
 
@@ -140,6 +141,7 @@ class TestEmulators:
                 "XYNERGY_FUNCTION_URL": "http://127.0.0.1:9/{function}",
                 "XYNERGY_INVOKER": "{function}@" + project + ".iam.gserviceaccount.com",
                 "XYNERGY_CURSOR_KEY": "signs-cursors-of-tests-only-0123",
+                "XYNERGY_KMS_KEY": f"file:{key_file(self.services.folder)}",
                 **(extra or {}),
             }
         )

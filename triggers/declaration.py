@@ -38,7 +38,8 @@ class Function:
         needs: Permission to reason. Permissions: ``firestore:read``, ``firestore:write``, ``bigquery:read``,
             ``bigquery:write``, ``bigquery:administer``, ``storage:read``, ``storage:write``,
             ``storage:sign`` (links, signed as the function's own account), ``pubsub:publish:<topic>``,
-            ``tasks:enqueue:<function>``, ``redis:use``. Every reason is a sentence.
+            ``tasks:enqueue:<function>``, ``redis:use``, ``kms:use`` (tenants' data keys, unwrapped by the one
+            key-encryption key). Every reason is a sentence.
         secrets: Environment variable to reason; each is a secret of the same name in Secret Manager.
         memory: Memory of an instance in MiB.
         timeout: Seconds until the platform ends a call.
@@ -63,10 +64,12 @@ class Http(Function):
     Attributes:
         method: GET, POST, PUT, PATCH or DELETE.
         path: REST route with ``{name}`` parameters, such as ``/v1/aso/content/{content_id}``.
-        scope: Scope the credential must have, such as ``aso:write``; None only where ``public``.
+        scope: Scope the credential must have, such as ``aso:write``; None only where ``public`` or for a ``person``.
         roles: Roles that may call it; empty means every role.
         public: Needs no credential.
-        tenancy: ``tenant`` works for the credential's tenant; ``platform`` is for operators only.
+        tenancy: ``tenant`` works for the credential's tenant; ``platform`` is for operators only; ``person`` for anybody
+            with an ID token of the project, in a tenant or not: it has no tenant, roles or scope, and finds by itself
+            what the person may do.
         rate: Rate tier: standard 60, expensive 10, ai 30 calls a minute per tenant and key.
         status: Status of success.
         if_match: Whether ``If-Match`` is ``required`` (428 without), ``optional`` or ``ignored``.
@@ -79,7 +82,7 @@ class Http(Function):
     scope: str | None = None
     roles: tuple[str, ...] = ()
     public: bool = False
-    tenancy: Literal["tenant", "platform"] = "tenant"
+    tenancy: Literal["tenant", "platform", "person"] = "tenant"
     rate: RateTier = "standard"
     status: int = 200
     if_match: Literal["required", "optional", "ignored"] = "ignored"

@@ -216,7 +216,7 @@ def _check_function(function: Declared) -> None:
 
 
 PERMISSION = re.compile(
-    r"firestore:(read|write)|bigquery:(read|write|administer)|storage:(read|sign|write)|redis:use"
+    r"firestore:(read|write)|bigquery:(read|write|administer)|storage:(read|sign|write)|redis:use|kms:use"
     r"|pubsub:publish:(\*|[a-z][a-z0-9-]+)|tasks:enqueue:(\*|[a-z][a-z0-9-]+)"
 )
 
@@ -244,8 +244,11 @@ def _check_http(function: Declared) -> None:
     missing = set(names) - {parameter["name"] for parameter in entry["parameters"]}
     if missing:
         raise source.refuse(f"path: the handler takes no argument {', '.join(sorted(missing))}", "path")
-    if not entry["public"] and not entry["scope"]:
+    of_person = entry["tenancy"] == "person"
+    if not entry["public"] and not of_person and not entry["scope"]:
         raise source.refuse("scope: an operation that is not public asks for a scope", "scope")
+    if of_person and (entry["public"] or entry["scope"] or entry["roles"]):
+        raise source.refuse("tenancy: a person without a tenant has neither scope nor roles", "tenancy")
     if entry["public"] and (entry["scope"] or entry["roles"]):
         raise source.refuse("public: an operation without a credential can ask for neither scope nor roles", "public")
     roles = {parameter["role"] for parameter in entry["parameters"]}

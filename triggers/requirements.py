@@ -23,6 +23,7 @@ from triggers.closure import Closure
 
 DISTRIBUTIONS: Mapping[str, str] = {
     "cloudevents": "cloudevents",
+    "cryptography": "cryptography",
     "firebase_admin": "firebase-admin",
     "flask": "flask",
     "functions_framework": "functions-framework",

@@ -26,6 +26,7 @@ from triggers.local.documents import DocumentGateway
 from triggers.local.emulators import Emulators
 from triggers.local.functions import MANIFEST_FILE, read_manifest
 from triggers.local.identity import Addresses
+from triggers.local.key_file import key_file
 from triggers.local.messages import MessageGateway
 from triggers.local.overview import Overview
 from triggers.local.processes import LOOPBACK, ProcessTable, Service, accepts, free_port, is_free
@@ -207,6 +208,7 @@ class LocalCloud:
             "XYNERGY_OPERATOR_KEYS_FILE": str(keys),
             "XYNERGY_ALLOWED_ORIGINS": f"{self.url},{self.url.replace(LOOPBACK, 'localhost')}",
             "XYNERGY_CURSOR_KEY": self._cursor_key(),
+            "XYNERGY_KMS_KEY": f"file:{key_file(self.folder)}",
             "XYNERGY_LOG_FORMAT": self._log_format,
         }
         if self._with_firebase_auth:

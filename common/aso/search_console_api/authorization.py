@@ -6,12 +6,11 @@ account (OAuth consent with a refresh token) would be another ``Authorization``.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
+from common.clients.account_token import AccountToken
 from common.context import Context
-from common.errors import Unavailable
 from common.settings import Settings
 
 SCOPE = "https://www.googleapis.com/auth/webmasters.readonly"
@@ -37,28 +36,11 @@ class Nobody:
         return {}
 
 
-class ServiceAccount:
-    """Calls as the account this process runs as; thread-safe."""
+class ServiceAccount(AccountToken):
+    """Calls as the account this process runs as."""
 
     def __init__(self) -> None:
-        self._credentials: Any = None
-        self._lock = threading.Lock()
-
-    def headers(self) -> Mapping[str, str]:
-        """Return a bearer token, renewed shortly before it expires."""
-        import google.auth
-        from google.auth.exceptions import GoogleAuthError
-        from google.auth.transport.requests import Request
-
-        with self._lock:
-            try:
-                if self._credentials is None:
-                    self._credentials, _ = google.auth.default(scopes=[SCOPE])
-                if not self._credentials.valid:
-                    self._credentials.refresh(Request())
-            except GoogleAuthError as error:
-                raise Unavailable(DEPENDENCY, f"no token for Search Console ({type(error).__name__})") from error
-            return {"authorization": f"Bearer {self._credentials.token}"}
+        super().__init__(SCOPE, DEPENDENCY)
 
 
 def service_account(settings: Settings) -> Authorization:
