@@ -50,6 +50,15 @@ class PersonalRecord:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class UniqueRecord:
+    """A rule of uniqueness, as in ``common.entity.Unique``; the fields by their stored names."""
+
+    name: str
+    fields: tuple[str, ...]
+    code: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class EntityRecord:
     """An entity, as in ``common.entity.Entity``, without its model.
 
@@ -76,6 +85,7 @@ class EntityRecord:
     retention: str = "tenant_life"
     aged_by: str | None = None
     ttl: str | None = None
+    unique: tuple[UniqueRecord, ...] = ()
 
     @property
     def topic(self) -> str:
@@ -124,6 +134,7 @@ def _entity(record: Mapping[str, Any]) -> EntityRecord:
         retention=record["retention"],
         aged_by=record["aged_by"],
         ttl=record["ttl"],
+        unique=tuple(UniqueRecord(**{**rule, "fields": tuple(rule["fields"])}) for rule in record["unique"]),
     )
 
 

@@ -7,7 +7,7 @@ creation of the key document fails, and with it the whole transaction.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -69,13 +69,36 @@ def keys_of(entity: Entity[EntityModel], tenant_id: str, owner: str, fields: Map
         owner: Path of the document.
         fields: The encoded document.
     """
-    scope = PLATFORM_TENANT if is_directory(entity) else tenant_id
+    rules = {rule: [stored_name(entity.model, name) for name in rule.fields] for rule in entity.unique}
+    return keys_by_rules(
+        entity.name, rules, PLATFORM_TENANT if is_directory(entity) else tenant_id, tenant_id, owner, fields
+    )
+
+
+def keys_by_rules(
+    entity: str,
+    rules: Mapping[Unique, Sequence[str]],
+    scope: str,
+    tenant_id: str,
+    owner: str,
+    fields: Mapping[str, Any],
+) -> dict[str, Key]:
+    """Return the keys that a document holds, by path; for mechanisms that know no models.
+
+    Args:
+        entity: Name of the entity.
+        rules: Stored names of the fields of each rule.
+        scope: Within what the values are unique.
+        tenant_id: Whose document it is.
+        owner: Path of the document.
+        fields: The encoded document.
+    """
     keys = {}
-    for rule in entity.unique:
-        values = [fields.get(stored_name(entity.model, name)) for name in rule.fields]
+    for rule, names in rules.items():
+        values = [fields.get(name) for name in names]
         if any(value is None for value in values):
             continue
         text = json.dumps(values, sort_keys=True, default=str)
-        path = f"{COLLECTION}/{digest(scope, entity.name, rule.name, text)}"
+        path = f"{COLLECTION}/{digest(scope, entity, rule.name, text)}"
         keys[path] = Key(path=path, owner=owner, tenant_id=tenant_id, rule=rule)
     return keys

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from common.documents import stored_name
 from common.entity import Entity, Facts
 from common.errors import DeclarationError
 from common.registry import ENTITIES_FILE
@@ -82,6 +83,8 @@ def render(entities: list[Entity[Any]], facts: list[Facts]) -> str:
         }
         for name in ("unique", "indexes", "caches", "personal"):
             record[name] = [dataclasses.asdict(value) for value in record[name]]
+        for rule in record["unique"]:
+            rule["fields"] = [stored_name(entity.model, name) for name in rule["fields"]]
         record["table"] = None if entity.table is None else dataclasses.asdict(entity.table)
         for name in ("events", "impersonal", "kept"):
             record[name] = dict(record[name])
