@@ -113,6 +113,12 @@ locals {
     for name, needs in local.needs : name if contains(keys(needs), "storage:sign")
   ])
 
+  # Tenants' data keys are wrapped by one key; whoever may use it may do nothing
+  # else in KMS.
+  uses_kms = toset([
+    for name, needs in local.needs : name if contains(keys(needs), "kms:use")
+  ])
+
   # A permission that nothing here knows must not be ignored in silence.
   unknown_permissions = distinct(flatten([
     for name, needs in local.needs : [
@@ -120,6 +126,7 @@ locals {
       if !anytrue([
         contains(keys(local._project_roles), permission),
         contains(keys(local._bucket_roles), permission),
+        permission == "kms:use",
         permission == "redis:use",
         permission == "storage:sign",
         startswith(permission, "pubsub:publish:"),

@@ -20,6 +20,7 @@ ROLES = {
     "bigquery:write": {"roles/bigquery.jobUser", "roles/bigquery.dataEditor"},
     "firestore:read": {"roles/datastore.viewer"},
     "firestore:write": {"roles/datastore.user"},
+    "kms:use": {"roles/cloudkms.cryptoKeyEncrypterDecrypter"},
     "pubsub:publish": {"roles/pubsub.publisher"},
     "redis:use": set(),
     "storage:read": {"roles/storage.objectViewer"},
