@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import functools
+import secrets
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
@@ -163,7 +164,10 @@ def _same(one: object, other: object) -> bool:
 
 
 def meta_of(context: Context) -> dict[str, str | None]:
-    """Return the technical map of a write: who wrote it in which chain; the relay moves it into the event."""
+    """Return the technical map of a write: who wrote it in which chain; the relay moves it into the event.
+
+    ``write_id`` is new each time: a change that leaves the map as it was did not come through the repository.
+    """
     return {
         "request_id": context.request_id,
         "correlation_id": context.correlation_id or context.request_id,
@@ -171,4 +175,5 @@ def meta_of(context: Context) -> dict[str, str | None]:
         "actor": f"{context.principal.kind}:{context.principal.id}",
         "function": context.function,
         "traceparent": context.trace.traceparent,
+        "write_id": secrets.token_hex(8),
     }

@@ -36,6 +36,8 @@ class Change(EventModel):
         data: The document after the change (before it, for a deletion), JSON values, without secret fields.
         before: Old values of the changed fields; empty for a creation.
         changed_fields: Names of top-level fields whose value changed.
+        secret_changed: Names of secret fields whose value changed, was set (a creation) or went with the document; the
+            values never travel.
     """
 
     entity: str
@@ -46,6 +48,7 @@ class Change(EventModel):
     data: dict[str, Any]
     before: dict[str, Any] = Field(default_factory=dict)
     changed_fields: list[str] = Field(default_factory=list)
+    secret_changed: list[str] = Field(default_factory=list)
 
 
 class EventMetadata(EventModel):
@@ -55,8 +58,10 @@ class EventMetadata(EventModel):
         correlation_id: Request that began the chain.
         causation_id: Event or request that directly caused this one.
         traceparent: W3C trace context.
-        actor: Id of the principal who acted.
+        actor: Kind and id of the principal who acted, such as ``user:4f2a``; None where a client wrote to Firestore
+            directly.
         request_id: Request in which the write happened.
+        function: Function that wrote.
     """
 
     correlation_id: str
@@ -64,6 +69,7 @@ class EventMetadata(EventModel):
     traceparent: str | None = None
     actor: str | None = None
     request_id: str | None = None
+    function: str | None = None
 
 
 class Envelope(EventModel):

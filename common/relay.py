@@ -47,7 +47,7 @@ def relay(context: Context, change: DocumentDelivery) -> None:
     """Publish the domain event of a change.
 
     Changes of collections that nobody declared are ignored, and so are operations without an event of entities that
-    are not in the warehouse.
+    are neither in the warehouse nor audited.
 
     Raises:
         PoisonEvent: A declared collection holds a document that no event can be made of.
@@ -102,6 +102,7 @@ def envelope_of(entity: EntityRecord, change: DocumentDelivery, metadata: EventM
             data=data,
             before={name: before[name] for name in changed if name in before},
             changed_fields=changed,
+            secret_changed=_secret_changed(entity, change),
         ),
         metadata=metadata,
     )
@@ -149,6 +150,17 @@ def json_value(value: object) -> Any:
             raise PoisonEvent("value_unknown", f"a {type(value).__name__} is no value of Firestore")
 
 
+def _secret_changed(entity: EntityRecord, change: DocumentDelivery) -> list[str]:
+    """Return the names of secret fields that the change touched."""
+    before, after = ({} if each is None else each.fields for each in (change.before, change.after))
+    return [
+        name
+        for name in sorted(entity.secret)
+        if (name in before) != (name in after)
+        or _text(json_value(before.get(name))) != _text(json_value(after.get(name)))
+    ]
+
+
 def _changed_fields(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     """Return the names of fields that differ; unlike in Python, 1, 1.0 and True differ."""
     names = sorted({*before, *after})
@@ -167,7 +179,7 @@ def event_type_of(entity: EntityRecord, change: DocumentDelivery) -> str | None:
     """Return the event type of a change, or None where nobody asked for one.
 
     A rule ``updated:status=published`` fires when the field became that value. Where the declaration is silent but the
-    warehouse needs every change, the type is made of the names: ``content-piece-updated``.
+    warehouse or the audit trail needs every change, the type is made of the names: ``content-piece-updated``.
 
     Raises:
         PoisonEvent: ``change_empty``.
@@ -181,7 +193,8 @@ def event_type_of(entity: EntityRecord, change: DocumentDelivery) -> str | None:
         field, _, wanted = condition.partition("=")
         if name == operation and condition and field in changed and _plain(data.get(field)) == wanted:
             return event_type
-    silent = None if entity.table is None else f"{entity.name.replace('_', '-')}-{operation}"
+    unheard = entity.table is None and entity.audited == "never"
+    silent = None if unheard else f"{entity.name.replace('_', '-')}-{operation}"
     return entity.events.get(operation, silent)
 
 
@@ -202,13 +215,14 @@ def _tenant_of(entity: EntityRecord, path: str, version: DocumentVersion) -> str
 def metadata_of(context: Context, change: DocumentDelivery) -> EventMetadata:
     """Return who wrote the change and in which chain, as the writer left it in the document or its tombstone.
 
-    A document written past the repository says nothing; its chain begins with the change itself.
+    A document written past the repository says nothing, or still says who wrote it the last time; the chain of such a
+    change begins with the change itself, and its actor is not known.
 
     Raises:
         Unavailable: Firestore does not answer.
     """
     meta = _tombstone_meta(context, change) if change.after is None else change.after.fields.get(META)
-    if not isinstance(meta, Mapping):
+    if not isinstance(meta, Mapping) or _left_alone(change, meta):
         return EventMetadata(correlation_id=change.event_id)
     return EventMetadata(
         correlation_id=_name(meta, "correlation_id") or _name(meta, "request_id") or change.event_id,
@@ -216,7 +230,15 @@ def metadata_of(context: Context, change: DocumentDelivery) -> EventMetadata:
         traceparent=_name(meta, "traceparent"),
         actor=_name(meta, "actor"),
         request_id=_name(meta, "request_id"),
+        function=_name(meta, "function"),
     )
+
+
+def _left_alone(change: DocumentDelivery, meta: Mapping[str, Any]) -> bool:
+    """Whether an update left the technical map as the write before had made it."""
+    if change.before is None or change.after is None or "write_id" not in meta:
+        return False
+    return bool(change.before.fields.get(META) == meta)
 
 
 def _name(meta: Mapping[str, Any], name: str) -> str | None:

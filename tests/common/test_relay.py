@@ -22,7 +22,7 @@ from common.deliveries import DocumentDelivery, DocumentVersion
 from common.errors import PoisonEvent
 from common.events import EventMetadata, event_id_of
 from common.registry import EntityRecord, entities
-from common.relay import EventMessage, entity_of, envelope_of, event_type_of, json_value, message_of
+from common.relay import EventMessage, entity_of, envelope_of, event_type_of, json_value, message_of, metadata_of
 from common.tombstones import tombstone, tombstone_path
 
 WRITTEN = datetime(2026, 9, 1, 8, 0, 0, 123456, tzinfo=UTC)
@@ -88,6 +88,7 @@ def test_an_event_carries_the_change_and_no_secret() -> None:
         "data": {"tenant_id": "demo", "title": "new", "at": "2026-09-01T08:00:00.123456Z"},
         "before": {"title": "old", "views": 1},
         "changed_fields": ["at", "title", "views"],
+        "secret_changed": ["token"],
     }
     assert b"s3cret" not in sent.data
     assert sent.ordering_key == "content_pieces/c1"
@@ -125,8 +126,44 @@ def test_event_types_follow_the_declaration(
     assert event_type_of(ENTITY, change) == expected
 
 
-def test_a_silent_declaration_without_a_table_publishes_nothing() -> None:
-    quiet = dataclasses.replace(ENTITY, table=None, events={"created": "content-created"})
+VERSIONS: Mapping[str, tuple[dict[str, Any] | None, dict[str, Any] | None]] = {
+    "created": (None, {"views": 1}),
+    "updated": ({"views": 1}, {"views": 2}),
+    "deleted": ({"views": 2}, None),
+}
+
+
+@pytest.mark.parametrize("operation", VERSIONS)
+@pytest.mark.parametrize("name", sorted(entities()))
+def test_every_operation_of_every_entity_is_told_unless_the_entity_is_the_trails_own(name: str, operation: str) -> None:
+    entity = entities()[name]
+    before, after = (None if each is None else version(each) for each in VERSIONS[operation])
+    told = event_type_of(entity, delivery(before, after)) is not None
+    assert told or entity.audited == "never"
+
+
+def test_a_secret_that_stays_the_same_has_not_changed() -> None:
+    before, after = version({"token": "s", "views": 1}), version({"token": "s", "views": 2}, 1)
+    assert payload(delivery(before, after))["secret_changed"] == []
+    assert payload(delivery(None, after))["secret_changed"] == ["token"]
+    assert payload(delivery(after, None))["secret_changed"] == ["token"]
+
+
+def test_a_write_past_the_repository_is_not_laid_to_the_last_writer(clients: Clients) -> None:
+    context = Context(function="platform-relay-shared", tenant_id="_platform", principal=SERVICE, clients=clients)
+    meta = {"actor": "user:u1", "request_id": "r1", "correlation_id": "r1", "function": "f", "write_id": "1"}
+    first = version({"title": "a", "_meta": meta})
+    by_function = delivery(first, version({"title": "b", "_meta": {**meta, "write_id": "2"}}, 1))
+    by_client = delivery(first, version({"title": "b", "_meta": meta}, 1))
+    assert metadata_of(context, by_function).actor == "user:u1"
+    assert metadata_of(context, by_function).function == "f"
+    told = metadata_of(context, by_client)
+    assert (told.actor, told.request_id, told.function) == (None, None, None)
+    assert told.correlation_id == "e1"
+
+
+def test_a_silent_declaration_of_the_trails_own_publishes_nothing() -> None:
+    quiet = dataclasses.replace(ENTITY, table=None, audited="never", events={"created": "content-created"})
     assert event_type_of(quiet, delivery(version({"views": 1}), version({"views": 2}, 1))) is None
     assert event_type_of(quiet, delivery(None, version({}))) == "content-created"
 
