@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, get_args
 
 from common.api_keys import KEY, TenantRole, credentials_cache, find_key, key_digest, tenant_status
 from common.clients.registry import Clients
-from common.context import PLATFORM_TENANT, TENANT_ID, Principal
+from common.context import PLATFORM_TENANT, TENANT_ID, Principal, Profile
 from common.errors import Forbidden, Unavailable
+from common.people import find_person
 from common.settings import Settings
+from common.tenant_state import LEAVING
 from common.tokens import LEEWAY, VERIFIED_BY_PLATFORM, check_times, read_token, unauthenticated
 
 TOKEN_SIZE = 8192
@@ -20,10 +22,18 @@ TOKEN_SIZE = 8192
 ROLE_SCOPES: Mapping[TenantRole, frozenset[str]] = {
     "admin": frozenset({"*"}),
     "manager": frozenset({"*:write"}),
-    "user": frozenset({"aso:read", "aso:write", "jobs:write"}),  # imports run as jobs, which one follows and cancels
-    "viewer": frozenset({"*:read"}),
+    # Imports run as jobs, which one follows and cancels.
+    "user": frozenset({"aso:read", "aso:write", "jobs:write", "me:write", "accounts:write"}),
+    "viewer": frozenset({"*:read", "me:write"}),
 }
-"""What people may do by their role. Writing implies reading."""
+"""What people may do by their role. Writing implies reading.
+
+``tenants`` is the administration of the tenant, ``me`` one's own profile and settings (every role), ``accounts`` one's
+own linked accounts, ``audit`` and ``privacy`` what their names say: their operations ask for the role as well, because
+a viewer's ``*:read`` covers every scope of reading.
+"""
+
+Tenancy = Literal["tenant", "platform", "person"]
 
 
 def authenticate(clients: Clients, headers: Mapping[str, str]) -> Principal:
@@ -36,14 +46,30 @@ def authenticate(clients: Clients, headers: Mapping[str, str]) -> Principal:
     Raises:
         Unauthenticated: ``credential_missing``, ``credential_ambiguous``, ``credential_invalid``,
             ``credential_expired`` or ``credential_revoked``, all with ``WWW-Authenticate``.
-        Forbidden: ``tenant_suspended``, ``tenant_unknown``, or ``claims_missing`` for a person without tenant or role.
+        Forbidden: ``tenant_suspended``, ``tenant_deletion_scheduled``, ``tenant_deleted``, ``tenant_unknown``; for a
+            person ``claims_missing`` without tenant or role, ``user_unknown`` without a document in that tenant, or
+            ``user_deactivated``.
         Unavailable: The credential cannot be looked up now.
     """
     credential = _presented(headers)
-    principal = _person(clients, credential) if credential.count(".") == 2 else _key(clients, credential)
-    if principal.tenant_id != PLATFORM_TENANT:
-        _check_tenant(clients, principal.tenant_id)
-    return principal
+    if credential.count(".") == 2:
+        return _person(clients, _verified(clients, credential))
+    return _key_holder(clients, credential)
+
+
+def identify(clients: Clients, headers: Mapping[str, str]) -> Principal:
+    """Return who sent the request where a tenant is not asked for: any person of the project, member or not.
+
+    Raises:
+        Unauthenticated: As ``authenticate``.
+        Forbidden: The credential is a key, and its tenant may not work now.
+        Unavailable: The credential cannot be looked up now.
+    """
+    credential = _presented(headers)
+    if credential.count(".") == 2:
+        claims = _verified(clients, credential)
+        return Principal(kind="user", id=claims["sub"], profile=_profile(claims))
+    return _key_holder(clients, credential)
 
 
 def authorize(
@@ -51,7 +77,7 @@ def authorize(
     *,
     scope: str | None,
     roles: Iterable[str] = (),
-    tenancy: Literal["tenant", "platform"] = "tenant",
+    tenancy: Tenancy = "tenant",
 ) -> None:
     """Refuse a principal who may not call an operation.
 
@@ -59,11 +85,13 @@ def authorize(
         principal: Who calls.
         scope: Scope the operation asks for, such as ``aso:write``.
         roles: Roles that may call it; empty means every role.
-        tenancy: ``tenant`` for work within a tenant, ``platform`` for operators only.
+        tenancy: ``tenant`` for work within a tenant, ``platform`` for operators only, ``person`` for people with an ID
+            token of the project, whether they belong to a tenant or not.
 
     Raises:
         Unauthenticated: ``credential_missing``; an anonymous caller.
-        Forbidden: ``operator_only``, ``operator_has_no_tenant``, ``role_missing`` or ``scope_missing``.
+        Forbidden: ``operator_only``, ``operator_has_no_tenant``, ``person_only``, ``role_missing`` or
+            ``scope_missing``.
     """
     if principal.kind == "anonymous":
         raise unauthenticated("credential_missing", "This operation needs a credential")
@@ -71,6 +99,8 @@ def authorize(
         raise Forbidden("operator_only", "Only platform operators may call this operation")
     if tenancy == "tenant" and principal.tenant_id == PLATFORM_TENANT:
         raise Forbidden("operator_has_no_tenant", "This operation works for a tenant; use a key of the tenant")
+    if tenancy == "person" and principal.kind != "user":
+        raise Forbidden("person_only", "Only a person with an ID token may call this operation")
     allowed = tuple(roles)
     if allowed and principal.role not in allowed:
         raise Forbidden("role_missing", f"This operation needs one of the roles: {', '.join(allowed)}")
@@ -138,6 +168,13 @@ def _header(headers: Mapping[str, str], name: str) -> str | None:
     return None if value is None else value.strip()
 
 
+def _key_holder(clients: Clients, credential: str) -> Principal:
+    principal = _key(clients, credential)
+    if principal.tenant_id != PLATFORM_TENANT:
+        _check_tenant(clients, principal.tenant_id)
+    return principal
+
+
 def _key(clients: Clients, credential: str) -> Principal:
     digest = key_digest(credential)
     if clients.get(credentials_cache).operators.match(digest):
@@ -155,17 +192,46 @@ def _key(clients: Clients, credential: str) -> Principal:
     )
 
 
-def _person(clients: Clients, credential: str) -> Principal:
+def _verified(clients: Clients, credential: str) -> Mapping[str, Any]:
     settings = clients.settings
     claims = _local_claims(credential) if settings.is_local else _firebase_claims(clients, credential)
     # Checked here as well as by the library: in its emulator mode it takes expired tokens.
     check_times(claims, now=time.time())
     _check_issue(claims, settings)
+    return claims
+
+
+def _person(clients: Clients, claims: Mapping[str, Any]) -> Principal:
+    """Return the person of a token: the claims say which tenant was signed in to, the document what counts now."""
     tenant_id, role = claims.get("tenant_id"), claims.get("role")
     if not isinstance(tenant_id, str) or not TENANT_ID.fullmatch(tenant_id) or role not in get_args(TenantRole):
         raise Forbidden("claims_missing", "The ID token carries no tenant_id and role; the account is not set up")
-    known = cast("TenantRole", role)
-    return Principal(kind="user", id=claims["sub"], tenant_id=tenant_id, role=known, scopes=ROLE_SCOPES[known])
+    _check_tenant(clients, tenant_id)
+    user_id, profile = claims["sub"], _profile(claims)
+    person = find_person(clients, user_id)
+    if person is None or person.tenant_id != tenant_id:
+        raise Forbidden("user_unknown", "The person of the ID token does not belong to its tenant")
+    if person.status != "active":
+        raise Forbidden(
+            "user_deactivated", "The account is deactivated; an administrator can activate it"
+        )
+    if not person.accepts(profile.signed_in_at):
+        raise unauthenticated("credential_revoked", "The session was ended; sign in again")
+    scopes = ROLE_SCOPES[person.role]
+    return Principal(kind="user", id=user_id, tenant_id=tenant_id, role=person.role, scopes=scopes, profile=profile)
+
+
+def _profile(claims: Mapping[str, Any]) -> Profile:
+    """Return what the provider vouches for; when the person signed in is ``auth_time``, which a refresh keeps."""
+    texts = {name: claims.get(name) for name in ("email", "name", "picture")}
+    signed_in_at = claims.get("auth_time")
+    if isinstance(signed_in_at, bool) or not isinstance(signed_in_at, int):
+        signed_in_at = int(claims["iat"])
+    return Profile(
+        **{name: text if isinstance(text, str) and text else None for name, text in texts.items()},
+        email_verified=claims.get("email_verified") is True,
+        signed_in_at=signed_in_at,
+    )
 
 
 def _check_issue(claims: Mapping[str, Any], settings: Settings) -> None:
@@ -209,3 +275,7 @@ def _check_tenant(clients: Clients, tenant_id: str) -> None:
         raise Forbidden("tenant_unknown", "The tenant of the credential does not exist")
     if status == "suspended":
         raise Forbidden("tenant_suspended", "The tenant is suspended")
+    if status == "deletion_scheduled":
+        raise Forbidden("tenant_deletion_scheduled", "The tenant is to be deleted; until then this can be undone")
+    if status in LEAVING:
+        raise Forbidden("tenant_deleted", "The tenant is deleted")

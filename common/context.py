@@ -26,6 +26,25 @@ Role = Literal["admin", "manager", "user", "viewer", "operator", "service"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Profile:
+    """What the identity provider vouches for in a verified ID token.
+
+    Attributes:
+        email: E-mail address as the provider writes it; None for an account without one.
+        email_verified: Whether the provider has seen the person use it.
+        name: Display name, if the account has one.
+        picture: Address of a picture, if the account has one.
+        signed_in_at: When the person signed in, in seconds since the epoch.
+    """
+
+    email: str | None
+    email_verified: bool
+    name: str | None
+    picture: str | None
+    signed_in_at: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Principal:
     """Who acts.
 
@@ -36,6 +55,7 @@ class Principal:
         tenant_id: The tenant of the credential; ``PLATFORM_TENANT`` for operators, services and anonymous callers.
         role: Role that roles-restricted operations ask for; None for anonymous callers.
         scopes: What the credential may do, such as ``aso:read``; ``aso:write`` implies ``aso:read``.
+        profile: What the provider says about a person; None for everybody else. Never printed: it is personal.
     """
 
     kind: Literal["key", "user", "operator", "service", "anonymous"]
@@ -43,6 +63,7 @@ class Principal:
     tenant_id: str = PLATFORM_TENANT
     role: Role | None = None
     scopes: frozenset[str] = frozenset()
+    profile: Profile | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

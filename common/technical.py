@@ -69,6 +69,7 @@ RANK_PLANS = TechnicalCollection(path="system/ranks/plans", unindexed=("tiers",)
 RANK_BUDGETS = TechnicalCollection(path="system/ranks/budgets", ttl="expires_at", unindexed=("days", "reservations"))
 RANK_CLAIMS = TechnicalCollection(path="system/ranks/claims", ttl="expires_at")
 RANK_NOISE = TechnicalCollection(path="system/ranks/noise", ttl="expires_at", unindexed=("looks", "alerted"))
+INVITE_TOKENS = TechnicalCollection(path="system/credentials/invites", ttl="expires_at")
 DATA_KEYS = TechnicalCollection(path="system/crypto/data_keys", unindexed=("keys", "pepper"))
 COLLECTIONS = (
     *(IDEMPOTENCY, UNIQUENESS, TOMBSTONES, API_KEYS, MARKS, IMPORTED_FILES, DEAD_LETTERS),
@@ -76,6 +77,7 @@ COLLECTIONS = (
     *(RANK_PLANS, RANK_BUDGETS, RANK_CLAIMS, RANK_NOISE),
     SEARCH_CONSOLE_CALLS,
     DATA_KEYS,
+    INVITE_TOKENS,
 )
 
 

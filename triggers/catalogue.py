@@ -77,6 +77,8 @@ def _allowed(entry: Entry) -> str:
         return "its own delivery identity"
     if entry["public"]:
         return "everyone"
+    if entry["tenancy"] == "person":
+        return "every person with an ID token"
     who = "operators" if entry["tenancy"] == "platform" else ", ".join(entry["roles"]) or "every role"
     return f"{who} with `{entry['scope']}`"
 

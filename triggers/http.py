@@ -21,7 +21,7 @@ class HttpOptions(TypedDict, total=False):
     scope: str | None
     roles: tuple[str, ...]
     public: bool
-    tenancy: Literal["tenant", "platform"]
+    tenancy: Literal["tenant", "platform", "person"]
     rate: RateTier
     status: int
     if_match: Literal["required", "optional", "ignored"]

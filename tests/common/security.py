@@ -19,6 +19,8 @@ from common.clients.firestore import firestore_client
 from common.clients.redis import redis_client
 from common.clients.registry import Clients
 from common.context import Context, Principal
+from common.documents import encode
+from common.tenants.people.models import User
 
 
 class Clock:
@@ -76,6 +78,23 @@ def store_key(clients: Clients, tenant_id: str = "acme", **changes: Any) -> str:
     document = {**stored.model_dump(), "scopes": list(stored.scopes)}
     clients.get(firestore_client).document(key_path(key_digest(key))).set(document)
     return key
+
+
+def store_person(clients: Clients, tenant_id: str = "acme", user_id: str = "person-1", **changes: Any) -> str:
+    """Store a working person of a tenant, without the traces of who joined how, and return the id."""
+    now = datetime.now(UTC)
+    person = {
+        "user_id": user_id,
+        "email": f"{user_id}@people.example",
+        "email_verified": True,
+        "role": "manager",
+        "created_at": now,
+        "updated_at": now,
+        **changes,
+    }
+    document = {**encode(User.model_validate(person)), "tenant_id": tenant_id, "schema_version": 1}
+    clients.get(firestore_client).document(f"users/{user_id}").set(document)
+    return user_id
 
 
 class _Down:

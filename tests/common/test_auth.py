@@ -18,17 +18,18 @@ from firebase_admin import auth as firebase_auth
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.api_keys import Credentials, credentials_cache, generate_key, key_digest, key_path
-from common.auth import ROLE_SCOPES, allows, authenticate, authorize, resolve_tenant
+from common.api_keys import Credentials, TenantRole, credentials_cache, generate_key, key_digest, key_path
+from common.auth import ROLE_SCOPES, allows, authenticate, authorize, identify, resolve_tenant
 from common.clients.firebase import firebase_app
 from common.clients.firestore import firestore_client
 from common.clients.registry import Clients
 from common.context import PLATFORM_TENANT, Principal
 from common.errors import ConfigurationError, Forbidden, Unauthenticated, Unavailable
+from common.people import People, people_memory
 from common.settings import Settings
 from common.tokens import VERIFIED_BY_PLATFORM, unsigned_token
 from tests.common.google import Google
-from tests.common.security import Clock, key_principal, store_key, store_tenant, without_firestore
+from tests.common.security import Clock, key_principal, store_key, store_person, store_tenant, without_firestore
 
 
 @pytest.fixture
@@ -41,7 +42,9 @@ def own(settings: Settings, clock: Clock) -> Clients:
     """Clients of a process of its own, with a clock that is moved by hand and one active tenant."""
     clients = Clients(settings)
     clients.replace(credentials_cache, Credentials(settings, clock))
+    clients.replace(people_memory, People(clock))
     store_tenant(clients, "acme")
+    store_person(clients)
     return clients
 
 
@@ -250,10 +253,90 @@ BAD_CLAIMS = [
 
 @pytest.mark.parametrize("role", ["admin", "manager", "user", "viewer"])
 def test_a_person_has_the_scopes_of_the_role(own: Clients, role: str) -> None:
-    token = unsigned_token(claims_of(own.settings, role=role))
+    store_person(own, role=role)
+    token = unsigned_token(claims_of(own.settings))
     principal = authenticate(own, {"Authorization": f"Bearer {token}"})
     assert (principal.kind, principal.id, principal.tenant_id, principal.role) == ("user", "person-1", "acme", role)
     assert principal.scopes == ROLE_SCOPES[role]  # type: ignore[index]
+
+
+def presented(own: Clients, **claims: Any) -> dict[str, str]:
+    """Return the header of a local ID token."""
+    return {"Authorization": f"Bearer {unsigned_token(claims_of(own.settings, **claims))}"}
+
+
+def test_a_person_without_a_document_is_unknown_whatever_the_token_says(own: Clients) -> None:
+    store_tenant(own, "globex")
+    for claims in ({"sub": "stranger"}, {"sub": "a/b"}, {"sub": "__x__"}, {"sub": ".."}, {"tenant_id": "globex"}):
+        assert refused(own, presented(own, **claims)) == "user_unknown", claims
+
+
+def test_a_changed_role_counts_within_a_minute(own: Clients, clock: Clock) -> None:
+    assert authenticate(own, presented(own)).role == "manager"
+    store_person(own, role="viewer")
+    clock.now += 60
+    principal = authenticate(own, presented(own, role="admin"))
+    assert (principal.role, principal.scopes) == ("viewer", ROLE_SCOPES["viewer"])
+
+
+def test_a_deactivated_person_is_refused_within_a_minute(own: Clients, clock: Clock) -> None:
+    authenticate(own, presented(own))
+    store_person(own, status="deactivated")
+    clock.now += 60
+    assert refused(own, presented(own)) == "user_deactivated"
+
+
+def test_sign_ins_before_sessions_were_ended_do_not_count(own: Clients) -> None:
+    ended = datetime.now(UTC) - timedelta(minutes=10)
+    second = int(ended.timestamp())
+    store_person(own, sessions_valid_after=ended)
+    for claims in (
+        {"auth_time": second - 1},
+        {"auth_time": second},
+        {"auth_time": None, "iat": second},
+        {"auth_time": second - 1, "iat": second + 60},  # refreshed afterwards: the sign-in is the old one
+    ):
+        assert refused(own, presented(own, **claims)) == "credential_revoked", claims
+    assert authenticate(own, presented(own, auth_time=second + 1)).id == "person-1"
+
+
+def test_a_known_person_outlives_an_outage_of_firestore_for_five_minutes(own: Clients, clock: Clock) -> None:
+    authenticate(own, presented(own))
+    without_firestore(own)
+    clock.now += 299
+    assert authenticate(own, presented(own)).id == "person-1"
+    clock.now += 10
+    with pytest.raises(Unavailable):
+        authenticate(own, presented(own))
+
+
+def test_anybody_with_a_token_of_the_project_is_identified(own: Clients) -> None:
+    headers = presented(own, sub="stranger", tenant_id=None, role=None, email="new@example.com", email_verified=True)
+    principal = identify(own, headers)
+    authorize(principal, scope=None, tenancy="person")
+    assert (principal.id, principal.tenant_id, principal.role, principal.scopes) == (
+        *("stranger", PLATFORM_TENANT, None),
+        frozenset(),
+    )
+    assert principal.profile is not None
+    assert principal.profile.email == "new@example.com"
+    assert "new@example.com" not in repr(principal)
+    with pytest.raises(Forbidden) as refusal:
+        authorize(principal, scope="aso:read")
+    assert refusal.value.code == "operator_has_no_tenant"
+
+
+def test_a_key_is_nobody(own: Clients) -> None:
+    principal = identify(own, {"X-API-Key": store_key(own)})
+    with pytest.raises(Forbidden) as refusal:
+        authorize(principal, scope=None, tenancy="person")
+    assert refusal.value.code == "person_only"
+
+
+@pytest.mark.parametrize("role", ["admin", "manager", "user", "viewer"])
+def test_every_role_may_change_what_is_its_own(role: TenantRole) -> None:
+    assert allows(ROLE_SCOPES[role], "me:read")
+    assert allows(ROLE_SCOPES[role], "me:write")
 
 
 @pytest.mark.parametrize(("changes", "code"), BAD_CLAIMS)
@@ -285,8 +368,11 @@ def cloud(settings: Settings, own: Clients, google: Google, monkeypatch: pytest.
 
 
 def test_a_signed_token_is_taken_in_the_cloud(cloud: Clients, google: Google) -> None:
-    token = google.sign(claims_of(cloud.settings, role="viewer"))
-    assert authenticate(cloud, {"Authorization": f"Bearer {token}"}).role == "viewer"
+    token = google.sign(claims_of(cloud.settings, email="Ann@example.com", email_verified=True))
+    principal = authenticate(cloud, {"Authorization": f"Bearer {token}"})
+    assert principal.role == "manager"
+    assert principal.profile is not None
+    assert (principal.profile.email, principal.profile.email_verified) == ("Ann@example.com", True)
 
 
 @pytest.mark.parametrize(("changes", "code"), BAD_CLAIMS)

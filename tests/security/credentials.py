@@ -13,9 +13,10 @@ from typing import Any
 
 from common.api_keys import generate_key
 from common.clients.firestore import firestore_client
+from common.context import TENANT_ID
 from common.service_identity import mint_local_token
 from common.tokens import unsigned_token
-from tests.common.security import store_key
+from tests.common.security import store_key, store_person
 from tests.operations import Operation
 from tests.stack import Stack, TenantHandle, all_scopes
 
@@ -32,13 +33,28 @@ def bearer(credential: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {credential}"}
 
 
-def id_token(stack: Stack, tenant_id: str | None, **changes: Any) -> str:
-    """Return an ID token of a person as the local cloud accepts them; claims that are None are left out."""
+PEOPLE = {"admin": "anna", "manager": "mani", "user": "uma", "viewer": "vera"}
+"""Names of the people of ``id_token`` by role."""
+
+
+def id_token(stack: Stack, tenant_id: str | None, *, person: Mapping[str, Any] | None = None, **changes: Any) -> str:
+    """Return an ID token of a person as the local cloud accepts them; claims that are None are left out.
+
+    Args:
+        stack: The local cloud.
+        tenant_id: Tenant in the claims. The person is stored as one of that tenant, where there can be such a tenant.
+        person: Fields of the stored person; None for an active one of the role in the claims.
+        **changes: Claims.
+    """
     now = int(time.time())
+    role = changes.get("role", "admin")
+    user_id = changes.get("sub", f"{PEOPLE.get(str(role), 'nobody')}-{tenant_id}")
+    if tenant_id is not None and TENANT_ID.fullmatch(tenant_id) and role in PEOPLE and user_id:
+        store_person(stack.clients, tenant_id, user_id, **{"role": role, **(person or {})})
     claims = {
         "iss": f"https://securetoken.google.com/{stack.settings.project}",
         "aud": stack.settings.project,
-        "sub": "somebody",
+        "sub": user_id,
         "iat": now,
         "exp": now + 600,
         "tenant_id": tenant_id,
