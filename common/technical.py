@@ -45,6 +45,7 @@ IDEMPOTENCY = TechnicalCollection(
 UNIQUENESS = TechnicalCollection(path="system/uniqueness/keys")
 TOMBSTONES = TechnicalCollection(path="system/tombstones/records", ttl="expires_at", unindexed=("_meta",))
 API_KEYS = TechnicalCollection(path="system/credentials/api_keys")
+KEY_USE = TechnicalCollection(path="system/credentials/key_use", unindexed=("last_used",))
 MARKS = TechnicalCollection(path="system/warehouse/marks", indexes=(Index(fields=("purpose", "wake_at")),))
 IMPORTED_FILES = TechnicalCollection(path="system/imports/files", ttl="expires_at")
 SEARCH_CONSOLE_CALLS = TechnicalCollection(path="system/search_console/calls", ttl="expires_at")
@@ -71,8 +72,11 @@ RANK_CLAIMS = TechnicalCollection(path="system/ranks/claims", ttl="expires_at")
 RANK_NOISE = TechnicalCollection(path="system/ranks/noise", ttl="expires_at", unindexed=("looks", "alerted"))
 INVITE_TOKENS = TechnicalCollection(path="system/credentials/invites", ttl="expires_at")
 DATA_KEYS = TechnicalCollection(path="system/crypto/data_keys", unindexed=("keys", "pepper"))
+PRIVACY_CASES = TechnicalCollection(path="system/privacy/cases", ttl="expires_at", unindexed=("subject",))
+ERASURES = TechnicalCollection(path="system/privacy/erasures", ttl="expires_at")
+ERASED_PEOPLE = TechnicalCollection(path="system/privacy/erased_people")
 COLLECTIONS = (
-    *(IDEMPOTENCY, UNIQUENESS, TOMBSTONES, API_KEYS, MARKS, IMPORTED_FILES, DEAD_LETTERS),
+    *(IDEMPOTENCY, UNIQUENESS, TOMBSTONES, API_KEYS, KEY_USE, MARKS, IMPORTED_FILES, DEAD_LETTERS),
     *(IMPORT_CHANGES, IMPORT_REMAINS),
     *(RANK_PLANS, RANK_BUDGETS, RANK_CLAIMS, RANK_NOISE),
     SEARCH_CONSOLE_CALLS,
