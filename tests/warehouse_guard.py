@@ -103,6 +103,17 @@ def check_statement(sql: str, parameters: Sequence[str] = ()) -> None:
             raise GuardError(f"{name} is read without a bound on its partitions: {scope}")
 
 
+def check_view(table: bigquery.Table) -> None:
+    """Refuse a view whose text is not written as the warehouse's statements are.
+
+    Raises:
+        GuardError: As ``check_statement``.
+    """
+    if table.view_query is not None:
+        name = f"{table.project}.{table.dataset_id}.{table.table_id}"
+        check_statement(f"CREATE OR REPLACE VIEW `{name}` AS\n{table.view_query}")
+
+
 def check_reader(sql: str, reader: str) -> None:
     """Refuse a query of the product that reads all partitions of a view where it could leave some out.
 
@@ -235,6 +246,8 @@ def guarded(client: bigquery.Client) -> Iterator[bigquery.Client]:
     insert: Callable[..., Any] = client.insert_rows_json
     load: Callable[..., Any] = client.load_table_from_file
     get_table: Callable[..., Any] = client.get_table
+    create: Callable[..., Any] = client.create_table
+    update: Callable[..., Any] = client.update_table
 
     def checked_query(sql: str, job_config: Any = None, **options: Any) -> Any:
         parameters = [] if job_config is None else [each.name for each in job_config.query_parameters]
@@ -256,10 +269,20 @@ def guarded(client: bigquery.Client) -> Iterator[bigquery.Client]:
             check_row(schema, json.loads(line))
         return load(file, table, **options)
 
+    def checked_create(table: bigquery.Table, **options: Any) -> Any:
+        check_view(table)
+        return create(table, **options)
+
+    def checked_update(table: bigquery.Table, fields: Sequence[str], **options: Any) -> Any:
+        check_view(table)
+        return update(table, fields, **options)
+
     client.query = checked_query
+    client.create_table, client.update_table = checked_create, checked_update
     client.insert_rows_json = checked_insert
     client.load_table_from_file = checked_load
     try:
         yield client
     finally:
         del client.query, client.insert_rows_json, client.load_table_from_file
+        del client.create_table, client.update_table

@@ -43,6 +43,28 @@ def test_provisioning_again_changes_nothing(tenant: Context) -> None:
     assert again == provision.Provisioned(tables=(), columns=())
 
 
+def test_what_a_crash_left_undone_is_made_up_and_nothing_else_is_touched(tenant: Context) -> None:
+    client = tenant.clients.get(bigquery_client)
+    found = relations(tenant.clients.settings.project, tenant.tenant_id, entities()["keyword"])
+    assert found.current is not None
+    assert append(tenant, found.log, [row_of(found.table, event(tenant.tenant_id, keyword(1), 1))]) == {}
+    client.delete_table(found.current.id)
+    client.delete_table(found.view.strip("`"))
+    assert provision_tenant(tenant, tenant.tenant_id) == provision.Provisioned(tables=("keywords",), columns=())
+    assert rows(tenant, "SELECT keyword_id FROM {keywords_latest}", {}) == [{"keyword_id": "keyword-00001"}]
+
+
+def test_a_view_whose_text_changed_shows_what_the_new_one_says(
+    tenant: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(provision, "view_query", lambda found: f"SELECT '{found.entity.name}' AS of")
+    provision_tenant(tenant, tenant.tenant_id)
+    assert rows(tenant, "SELECT of FROM {keywords_latest}", {}) == [{"of": "keyword"}]
+    monkeypatch.undo()
+    provision_tenant(tenant, tenant.tenant_id)
+    assert rows(tenant, "SELECT keyword_id FROM {keywords_latest}", {}) == []
+
+
 def test_a_gained_column_is_added_and_filled(tenant: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     old = entities()["keyword"]
     first = relations(tenant.clients.settings.project, tenant.tenant_id, old)
