@@ -67,9 +67,9 @@ class Http(Function):
         scope: Scope the credential must have, such as ``aso:write``; None only where ``public`` or for a ``person``.
         roles: Roles that may call it; empty means every role.
         public: Needs no credential.
-        tenancy: ``tenant`` works for the credential's tenant; ``platform`` is for operators only; ``person`` for anybody
-            with an ID token of the project, in a tenant or not: it has no tenant, roles or scope, and finds by itself
-            what the person may do.
+        tenancy: ``tenant`` works for the credential's tenant; ``platform`` is for operators only; ``person`` is for
+            anybody with an ID token of the project, in a tenant or not: it has no tenant, roles or scope, and finds by
+            itself what the person may do.
         rate: Rate tier: standard 60, expensive 10, ai 30 calls a minute per tenant and key.
         status: Status of success.
         if_match: Whether ``If-Match`` is ``required`` (428 without), ``optional`` or ``ignored``.
