@@ -10,6 +10,7 @@
     │   ├── NotFound                404
     │   ├── MethodNotAllowed        405
     │   ├── Conflict                409
+    │   ├── Gone                    410
     │   ├── PreconditionFailed      412
     │   ├── PayloadTooLarge         413
     │   ├── UnsupportedMediaType    415
@@ -123,6 +124,13 @@ class Conflict(Refusal):
 
     status = 409
     title = "Conflict"
+
+
+class Gone(Refusal):
+    """410: it was there and its time is over."""
+
+    status = 410
+    title = "Gone"
 
 
 class PreconditionFailed(Refusal):

@@ -347,6 +347,8 @@ def _problems(operation: Operation) -> Iterator[int]:
         yield 404
     if entry["method"] != "GET":
         yield 409
+    if operation.names and entry["path"].endswith(("/verify", "/accept")):
+        yield 410
     if {"body", "upload"} & set(operation.hints):
         yield from (413, 415)
     if _destroys(entry):

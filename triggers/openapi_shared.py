@@ -142,6 +142,7 @@ MEANINGS = {
     403: "The credential may not do this: another tenant, a missing scope or role.",
     404: "There is no such thing, or none that this tenant may know of.",
     409: "The state of the thing does not allow it, or a request with the same Idempotency-Key is in progress.",
+    410: "It was there and its time is over.",
     412: "`If-Match` names another version than the current one.",
     413: "The body is larger than the operation takes.",
     415: "The body is of a type the operation does not take.",

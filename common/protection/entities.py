@@ -56,6 +56,6 @@ RESTRICTIONS = Entity(
         "updated": "processing-restriction-changed",
         "deleted": "processing-restriction-lifted",
     },
-    unindexed=("objected",),
+    unindexed=("objected", "withdrawn"),
     purpose="What people asked not to be done with their data, so that readers can leave it alone.",
 )

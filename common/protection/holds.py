@@ -95,4 +95,5 @@ def refusal(holds: Sequence[LegalHold]) -> Locked:
         "legal_hold",
         f"A legal hold keeps this since {oldest.placed_at:%Y-%m-%d}: {oldest.reason}",
         details={"reason": oldest.reason, "hold_ids": [str(hold.hold_id) for hold in holds]},
+        audited=True,
     )

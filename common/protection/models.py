@@ -70,7 +70,7 @@ class Suppression(Model):
 
 
 class Restriction(Model):
-    """What a person has asked not to be done with their data (GDPR art. 18 and 21), found by keyed digest.
+    """What a person has asked not to be done with their data (GDPR art. 7(3), 18 and 21), found by keyed digest.
 
     Attributes:
         restriction_id: Derived from the digest: one document an identifier.
@@ -78,6 +78,7 @@ class Restriction(Model):
         digest: Keyed digest of the identifier.
         restricted: All processing but storage is restricted (art. 18).
         objected: Purposes that the person objected to (art. 21); ``all`` stands for every one.
+        withdrawn: Purposes that the person withdrew consent from (art. 7(3)).
         request_id: The request that set it last.
         updated_at: When it was set.
     """
@@ -87,5 +88,6 @@ class Restriction(Model):
     digest: str
     restricted: bool = False
     objected: list[str] = Field(default_factory=list)
+    withdrawn: list[str] = Field(default_factory=list)
     request_id: str | None = None
     updated_at: Timestamp

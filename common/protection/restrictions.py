@@ -21,14 +21,16 @@ class Restrictions:
     Attributes:
         restricted: Nothing but storing it (GDPR art. 18).
         objected: Purposes that the person objected to (art. 21).
+        withdrawn: Purposes that the person withdrew consent from (art. 7(3)).
     """
 
     restricted: bool = False
     objected: frozenset[str] = frozenset()
+    withdrawn: frozenset[str] = frozenset()
 
     def forbids(self, purpose: str) -> bool:
         """Tell whether data must not be used for a purpose."""
-        return self.restricted or purpose in self.objected or EVERYTHING in self.objected
+        return self.restricted or not {purpose, EVERYTHING}.isdisjoint(self.objected | self.withdrawn)
 
 
 def restriction_of(context: Context, subject: Subject) -> Restrictions:
@@ -48,8 +50,11 @@ def restrictions_of_digests(context: Context, digests: Iterable[str]) -> Restric
     """Return what must not be done with the data of a person that is known by keyed digests."""
     names = [str(restriction_id(context, digest)) for digest in digests]
     found = [record.value for record in Repository(RESTRICTIONS, context).get_many(names).values()]
-    objected = frozenset(purpose for each in found for purpose in each.objected)
-    return Restrictions(restricted=any(each.restricted for each in found), objected=objected)
+    return Restrictions(
+        restricted=any(each.restricted for each in found),
+        objected=frozenset(purpose for each in found for purpose in each.objected),
+        withdrawn=frozenset(purpose for each in found for purpose in each.withdrawn),
+    )
 
 
 def restriction_id(context: Context, digest: str) -> uuid.UUID:
