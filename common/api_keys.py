@@ -1,4 +1,4 @@
-"""API keys: how they look, where they are stored (hashed), and reading them back quickly.
+"""API keys: how they look, where authentication finds them (by their hash), and reading them back quickly.
 
 A key is ``xyn_`` and 43 base64url characters: 256 random bits, so one round of SHA-256 is enough to store it safely; a
 slow password hash protects guessable secrets, which these are not. The document's id is the hash, hence a presented key
@@ -42,35 +42,28 @@ TenantRole = Literal["admin", "manager", "user", "viewer"]
 
 
 class StoredKey(Model):
-    """The document of an API key: everything about it but the key.
+    """What authentication needs of an API key, stored by the key's hash.
+
+    Everything else about a key is the entity ``api_key`` (``common.tenants.keys``), which is written in the same
+    transaction. Documents from before that entity hold more fields, which are ignored here.
 
     Attributes:
         key_id: Id shown to people and written into events as the actor.
         tenant_id: Whose key it is.
-        name: What people call it.
         scopes: What it may do.
         role: What roles-restricted operations see.
-        prefix: First characters of the key.
-        created_by: Id of the operator who made it.
-        created_at: When it was made.
         expires_at: From when it is refused; None is never.
         revoked_at: Since when it is refused; None where it is not revoked.
-        replaced_by: Id of the key that a rotation made in its place; None where it was not rotated.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     key_id: str
     tenant_id: str
-    name: str
     scopes: tuple[str, ...]
     role: TenantRole
-    prefix: str
-    created_by: str
-    created_at: datetime
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
-    replaced_by: str | None = None
 
 
 def generate_key() -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
+from common import key_use
 from common.api_keys import KEY, TenantRole, credentials_cache, find_key, key_digest, tenant_status
 from common.clients.registry import Clients
 from common.context import PLATFORM_TENANT, TENANT_ID, Principal, Profile
@@ -187,6 +188,7 @@ def _key(clients: Clients, credential: str) -> Principal:
         raise unauthenticated("credential_revoked", "The API key has been revoked")
     if stored.expires_at is not None and stored.expires_at <= datetime.now(UTC):
         raise unauthenticated("credential_expired", "The API key has expired")
+    key_use.note(clients, stored.tenant_id, stored.key_id, digest)
     return Principal(
         kind="key", id=stored.key_id, tenant_id=stored.tenant_id, role=stored.role, scopes=frozenset(stored.scopes)
     )

@@ -70,7 +70,7 @@ class Limit:
 
 LIMITS: Mapping[Resource, Limit] = {
     "users": Limit(entity="user", free=3, pro=50, enterprise=2_000, where=(("status", "active"),)),
-    "api_keys": Limit(entity="api_key", free=5, pro=50, enterprise=500, where=(("revoked_at", None),)),
+    "api_keys": Limit(entity="api_key", free=5, pro=50, enterprise=500, where=(("status", "active"),)),
     "companies": Limit(entity="company", free=1, pro=25, enterprise=1_000),
     "accounts": Limit(entity="account", free=2, pro=100, enterprise=5_000),
     "keywords": Limit(entity="keyword", free=1_000, pro=100_000, enterprise=2_000_000),

@@ -1,13 +1,12 @@
-"""Tenants and their API keys, as they are asked for, stored and answered."""
+"""Tenants, as they are asked for, stored and answered."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from common.api_keys import StoredKey, TenantRole
 from common.context import TENANT_ID
 from common.model import Model, Timestamp
 
@@ -27,10 +26,6 @@ Scope = Annotated[
         description="`domain:read`, `domain:write` (implies read), `*:read`, `*:write` or `*`.", examples=["aso:read"]
     ),
 ]
-
-
-def _without_repetition(scopes: list[str]) -> list[str]:
-    return list(dict.fromkeys(scopes))
 
 
 class TenantCreate(Model):
@@ -112,78 +107,3 @@ class Tenant(Model):
     updated_at: Timestamp
     suspended_at: Timestamp | None = None
     suspended_reason: str | None = None
-
-
-class ApiKeyCreate(Model):
-    """An API key to be created.
-
-    Attributes:
-        name: What people will know it by.
-        role: What roles-restricted operations will see.
-        scopes: What it may do, within what the role may do; everything the role may do where it is left out.
-        expires_at: From when it will be refused; never where it is left out.
-    """
-
-    name: Name
-    role: TenantRole = "user"
-    scopes: Annotated[list[Scope], Field(min_length=1, max_length=50), AfterValidator(_without_repetition)] | None = (
-        None
-    )
-    expires_at: Timestamp | None = None
-
-
-class ApiKeyRotate(Model):
-    """How a key is replaced.
-
-    Attributes:
-        overlap_hours: Hours for which the old key is still accepted, so that callers can change over; 0 ends it now.
-        expires_at: From when the new key will be refused; the old key's own expiry where it is left out.
-    """
-
-    overlap_hours: int = Field(default=24, ge=0, le=168, examples=[24])
-    expires_at: Timestamp | None = None
-
-
-class ApiKey(Model):
-    """What is shown of an API key: neither the key nor its hash.
-
-    Attributes:
-        key_id: Id, by which it is revoked and by which the actor of a change is named.
-        tenant_id: Whose key it is.
-        name: What people know it by.
-        role: What roles-restricted operations see.
-        scopes: What it may do.
-        prefix: First characters of the key, to tell keys apart.
-        created_by: Who made it.
-        created_at: When it was made.
-        expires_at: From when it is refused; None is never.
-        revoked_at: Since when it is refused; None where it is not revoked.
-        replaced_by: Id of the key that a rotation made in its place; None where it was not rotated.
-    """
-
-    key_id: str
-    tenant_id: str
-    name: str
-    role: TenantRole
-    scopes: list[str]
-    prefix: str
-    created_by: str
-    created_at: Timestamp
-    expires_at: Timestamp | None = None
-    revoked_at: Timestamp | None = None
-    replaced_by: str | None = None
-
-    @classmethod
-    def shown(cls, stored: StoredKey) -> ApiKey:
-        """Return what is shown of a stored key."""
-        return cls.model_validate(stored.model_dump())
-
-
-class ApiKeyCreated(ApiKey):
-    """A new API key with the key itself, which is never shown again.
-
-    Attributes:
-        key: The key, to be sent as ``Authorization: Bearer`` or ``X-API-Key``.
-    """
-
-    key: str

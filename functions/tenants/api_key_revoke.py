@@ -1,7 +1,7 @@
-"""Revoke an API key of a tenant."""
+"""Revoke an API key of a tenant, as its operator."""
 
 from common.context import Context
-from common.tenants import api_keys
+from common.tenants.keys import keys
 from triggers import http
 
 
@@ -14,4 +14,4 @@ from triggers import http
 )
 def api_key_revoke(tenant_id: str, key_id: str, context: Context) -> None:
     """Revoke an API key: it is refused everywhere within a minute. Revoking it again changes nothing."""
-    api_keys.revoke(context, tenant_id, key_id)
+    keys.revoke(keys.of_tenant(context, tenant_id), key_id)

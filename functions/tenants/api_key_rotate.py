@@ -1,9 +1,9 @@
-"""Rotate an API key of a tenant."""
+"""Rotate an API key of a tenant, as its operator."""
 
 from common.answers import Answer
 from common.context import Context
-from common.tenants import api_keys
-from common.tenants.models import ApiKeyCreated, ApiKeyRotate
+from common.tenants.keys import keys
+from common.tenants.keys.models import ApiKeyCreated, ApiKeyRotate
 from triggers import http
 
 
@@ -19,4 +19,4 @@ def api_key_rotate(tenant_id: str, key_id: str, body: ApiKeyRotate, context: Con
 
     The old key is accepted for `overlap_hours` more, so that callers can change over without a gap.
     """
-    return api_keys.rotate(context, tenant_id, key_id, body)
+    return keys.rotate(keys.of_tenant(context, tenant_id), key_id, body)

@@ -19,8 +19,10 @@ from common.clients.registry import Clients
 from common.context import Context
 from common.errors import Conflict, NotFound, Unauthenticated, Unprocessable
 from common.idempotency import StoredAnswer, open_claim
-from common.tenants import api_keys, tenants
-from common.tenants.models import ApiKeyCreate, ApiKeyCreated, ApiKeyRotate, TenantCreate
+from common.tenants import tenants
+from common.tenants.keys import keys
+from common.tenants.keys.models import ApiKey, ApiKeyCreate, ApiKeyCreated, ApiKeyListQuery, ApiKeyRotate
+from common.tenants.models import TenantCreate
 from tests.common.security import Clock, operator_context
 
 
@@ -37,7 +39,15 @@ def tenant_id(context: Context) -> str:
 
 
 def make(context: Context, tenant_id: str, **changes: Any) -> ApiKeyCreated:
-    return api_keys.create(context, tenant_id, ApiKeyCreate(**{"name": "robot", **changes})).content
+    return keys.create(keys.of_tenant(context, tenant_id), ApiKeyCreate(**{"name": "robot", **changes})).content
+
+
+def listed(context: Context, tenant_id: str, **query: Any) -> list[ApiKey]:
+    return keys.listed(keys.of_tenant(context, tenant_id), ApiKeyListQuery(**query)).items
+
+
+def revoke(context: Context, tenant_id: str, key_id: str) -> None:
+    keys.revoke(keys.of_tenant(context, tenant_id), key_id)
 
 
 def test_a_new_key_lets_its_tenant_in(context: Context, tenant_id: str) -> None:
@@ -95,8 +105,8 @@ def test_a_malformed_request_is_refused(changes: dict[str, Any]) -> None:
 def test_without_the_tenant_there_is_no_key(context: Context) -> None:
     for attempt in (
         lambda: make(context, "nobody"),
-        lambda: api_keys.listed(context, "nobody"),
-        lambda: api_keys.revoke(context, "nobody", "x"),
+        lambda: listed(context, "nobody"),
+        lambda: revoke(context, "nobody", "x"),
     ):
         with pytest.raises(NotFound) as refusal:
             attempt()
@@ -111,9 +121,9 @@ def stored_text(clients: Clients, collections: Iterable[str]) -> str:
 
 def test_lists_show_neither_key_nor_hash(context: Context, tenant_id: str) -> None:
     first, second = make(context, tenant_id, name="one"), make(context, tenant_id, name="two")
-    shown = api_keys.listed(context, tenant_id)
-    assert [key.key_id for key in shown.items] == [second.key_id, first.key_id]
-    text = json.dumps([key.model_dump(mode="json") for key in shown.items])
+    shown = listed(context, tenant_id)
+    assert [key.key_id for key in shown] == [second.key_id, first.key_id]
+    text = json.dumps([key.model_dump(mode="json") for key in shown])
     for secret in (first.key, second.key, key_digest(first.key), first.key[8:]):
         assert secret not in text
 
@@ -121,14 +131,14 @@ def test_lists_show_neither_key_nor_hash(context: Context, tenant_id: str) -> No
 def test_a_key_is_revoked_at_once_here_and_for_good(context: Context, tenant_id: str) -> None:
     made = make(context, tenant_id)
     authenticate(context.clients, {"X-API-Key": made.key})
-    api_keys.revoke(context, tenant_id, made.key_id)
+    revoke(context, tenant_id, made.key_id)
     with pytest.raises(Unauthenticated) as refusal:
         authenticate(context.clients, {"X-API-Key": made.key})
     assert refusal.value.code == "credential_revoked"
-    [before] = api_keys.listed(context, tenant_id).items
+    [before] = listed(context, tenant_id)
     assert before.revoked_at is not None
-    api_keys.revoke(context, tenant_id, made.key_id)
-    assert api_keys.listed(context, tenant_id).items == [before], "revoking again changes nothing"
+    revoke(context, tenant_id, made.key_id)
+    assert listed(context, tenant_id) == [before], "revoking again changes nothing"
 
 
 def test_another_process_refuses_a_revoked_key_within_a_minute(context: Context, tenant_id: str) -> None:
@@ -136,7 +146,7 @@ def test_another_process_refuses_a_revoked_key_within_a_minute(context: Context,
     other.replace(credentials_cache, Credentials(other.settings, clock))
     made = make(context, tenant_id)
     authenticate(other, {"X-API-Key": made.key})
-    api_keys.revoke(context, tenant_id, made.key_id)
+    revoke(context, tenant_id, made.key_id)
     clock.now += 60
     with pytest.raises(Unauthenticated):
         authenticate(other, {"X-API-Key": made.key})
@@ -147,7 +157,7 @@ def test_another_tenants_key_cannot_be_revoked(context: Context, tenant_id: str)
     tenants.create(context, TenantCreate(tenant_id=other, name="x"))
     made = make(context, other)
     with pytest.raises(NotFound) as refusal:
-        api_keys.revoke(context, tenant_id, made.key_id)
+        revoke(context, tenant_id, made.key_id)
     assert refusal.value.code == "api_key_not_found"
     authenticate(context.clients, {"X-API-Key": made.key})
 
@@ -160,8 +170,9 @@ def test_a_repetition_makes_no_second_key_and_nothing_stores_the_first(context: 
     def attempt() -> ApiKeyCreated:
         claim = open_claim(context, "once", "same request", render)
         assert claim.replay() is None
-        answer = api_keys.create(
-            dataclasses.replace(context, claim=claim), tenant_id, ApiKeyCreate(name="robot", role="viewer")
+        answer = keys.create(
+            dataclasses.replace(keys.of_tenant(context, tenant_id), claim=claim),
+            ApiKeyCreate(name="robot", role="viewer"),
         )
         claim.settle(render(answer))
         return answer.content
@@ -171,14 +182,16 @@ def test_a_repetition_makes_no_second_key_and_nothing_stores_the_first(context: 
         attempt()
     assert refusal.value.code == "idempotency_answer_not_stored"
     assert refusal.value.headers["Location"].endswith(f"/api-keys/{made.key_id}")
-    assert [key.key_id for key in api_keys.listed(context, tenant_id).items] == [made.key_id]
-    everything = stored_text(context.clients, ("tenants", "system/idempotency/records", "system/credentials/api_keys"))
+    assert [key.key_id for key in listed(context, tenant_id)] == [made.key_id]
+    everything = stored_text(
+        context.clients, ("tenants", "api_keys", "system/idempotency/records", "system/credentials/api_keys")
+    )
     assert made.key_id in everything
     assert made.key not in everything
 
 
 def rotated(context: Context, tenant_id: str, key_id: str, **changes: Any) -> ApiKeyCreated:
-    return api_keys.rotate(context, tenant_id, key_id, ApiKeyRotate(**changes)).content
+    return keys.rotate(keys.of_tenant(context, tenant_id), key_id, ApiKeyRotate(**changes)).content
 
 
 def test_a_rotated_key_may_what_the_old_one_may(context: Context, tenant_id: str) -> None:
@@ -186,7 +199,7 @@ def test_a_rotated_key_may_what_the_old_one_may(context: Context, tenant_id: str
     new = rotated(context, tenant_id, old.key_id)
     assert (new.name, new.role, new.scopes, new.expires_at) == (old.name, old.role, old.scopes, None)
     assert new.key != old.key
-    shown = {key.key_id: key for key in api_keys.listed(context, tenant_id).items}
+    shown = {key.key_id: key for key in listed(context, tenant_id)}
     ending = shown[old.key_id].expires_at
     assert ending is not None
     assert timedelta(hours=23) < ending - datetime.now(UTC) <= timedelta(hours=24)
@@ -208,7 +221,7 @@ def test_a_rotation_never_prolongs_the_old_key(context: Context, tenant_id: str)
     soon = datetime.now(UTC) + timedelta(hours=2)
     old = make(context, tenant_id, expires_at=soon)
     new = rotated(context, tenant_id, old.key_id, overlap_hours=168)
-    shown = {key.key_id: key for key in api_keys.listed(context, tenant_id).items}
+    shown = {key.key_id: key for key in listed(context, tenant_id)}
     assert shown[old.key_id].expires_at == soon == new.expires_at
 
 
@@ -216,12 +229,12 @@ def test_a_rotation_never_prolongs_the_old_key(context: Context, tenant_id: str)
 def test_a_key_that_is_over_is_not_rotated(context: Context, tenant_id: str, state: str) -> None:
     key = make(context, tenant_id)
     if state == "revoked":
-        api_keys.revoke(context, tenant_id, key.key_id)
+        revoke(context, tenant_id, key.key_id)
     elif state == "rotated":
         rotated(context, tenant_id, key.key_id)
-    before = api_keys.listed(context, tenant_id)
+    before = listed(context, tenant_id)
     with pytest.raises((Conflict, NotFound)) as refusal:
         rotated(context, tenant_id, "nobody" if state == "missing" else key.key_id)
     codes = {"revoked": "api_key_not_active", "rotated": "api_key_rotated", "missing": "api_key_not_found"}
     assert refusal.value.code == codes[state]
-    assert api_keys.listed(context, tenant_id) == before
+    assert listed(context, tenant_id) == before
