@@ -76,10 +76,31 @@ def renewed(context: Context, sealed: str, *, associated: str) -> str:
         SealBroken: As ``opened``.
         Unavailable: The key cannot be had at the moment.
     """
-    version, _ = _taken_apart(sealed)
-    if version == ring_of(context, context.tenant_id, knowing=version).current:
+    if is_current(context, sealed):
         return sealed
     return seal(context, opened(context, sealed, associated=associated), associated=associated)
+
+
+def is_current(context: Context, sealed: str) -> bool:
+    """Tell whether a text was sealed by the key that seals now.
+
+    Raises:
+        SealBroken: ``seal_malformed`` or ``key_destroyed``.
+        Unavailable: The keys cannot be read at the moment.
+    """
+    version, _ = _taken_apart(sealed)
+    return version == ring_of(context, context.tenant_id, knowing=version).current
+
+
+def make_ready(context: Context) -> None:
+    """Unwrap the key that seals, so that sealing shortly after asks nobody: for what must not be lost once it came.
+
+    Raises:
+        SealBroken: ``key_destroyed``.
+        Unavailable: The key cannot be had at the moment.
+    """
+    ring = ring_of(context, context.tenant_id)
+    ring.key(context, ring.current)
 
 
 def _taken_apart(sealed: str) -> tuple[str, bytes]:

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from common import technical
-from common.context import Context
+from common.context import PLATFORM_TENANT, Context
 from common.crypto.wrapping import KeyEncryption, Wrapped, key_encryption
 from common.errors import SealBroken
 from common.recent import Recent
@@ -127,6 +127,8 @@ def ring_of(context: Context, tenant_id: str, *, knowing: str | None = None) -> 
         SealBroken: ``key_destroyed``.
         Unavailable: The key-encryption key or Firestore cannot be used at the moment.
     """
+    if tenant_id == PLATFORM_TENANT:
+        raise ValueError("platform work names a tenant first (context.for_tenant)")
     memory = context.clients.get(key_memory)
     ring = memory.ring(context, tenant_id)
     if ring is not None and not ring.destroyed and knowing is not None and knowing not in ring.wrapped:
@@ -176,6 +178,7 @@ def _create(context: Context, tenant_id: str) -> None:
         PEPPER: stored(wrap_new(context, tenant_id, PEPPER), now),
         "created_at": now,
         "rotated_at": now,
+        "checked_at": now,
         "destroyed_at": None,
     }
     # Whoever comes second finds the first one's document and leaves it alone.
