@@ -62,6 +62,7 @@ class EventMetadata(EventModel):
             directly.
         request_id: Request in which the write happened.
         function: Function that wrote.
+        erasure: Id of the erasure that made the change; the event then leaves out what was erased.
     """
 
     correlation_id: str
@@ -70,6 +71,7 @@ class EventMetadata(EventModel):
     actor: str | None = None
     request_id: str | None = None
     function: str | None = None
+    erasure: str | None = None
 
 
 class Envelope(EventModel):

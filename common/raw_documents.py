@@ -7,6 +7,7 @@ that tells who did it, and the change feed makes the event of it. Only the decla
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from google.cloud import firestore
@@ -25,6 +26,8 @@ from common.uniqueness import Key, keys_by_rules
 
 Snapshot = Any
 """The client's snapshot of a document."""
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 def parent(entity: EntityRecord, tenant_id: str) -> str:
@@ -55,19 +58,33 @@ def read(work: Work, entity: EntityRecord, document_ids: Iterable[str]) -> list[
     return [each for each in found if each.exists and each.to_dict().get(TENANT_ID) == context.tenant_id]
 
 
-def delete(work: Work, entity: EntityRecord, snapshot: Snapshot) -> None:
-    """Delete a document that was read in the transaction, free its unique values and leave a tombstone."""
+def delete(work: Work, entity: EntityRecord, snapshot: Snapshot, *, noted: Mapping[str, str] = _NOTHING) -> None:
+    """Delete a document that was read in the transaction, free its unique values and leave a tombstone.
+
+    Args:
+        work: The transaction.
+        entity: What the document is.
+        snapshot: The document.
+        noted: More entries of the technical map, for the relay.
+    """
     client = work.context.clients.get(firestore_client)
     reference, path = snapshot.reference, snapshot.reference.path
     for key in _keys(entity, work.context.tenant_id, path, snapshot.to_dict()).values():
         work.write(key.path, key.deleted(client))
     work.write(path, lambda batch: batch.delete(reference))
     marker = client.document(tombstone_path(path))
-    fields = tombstone(path, work.context.tenant_id, meta_of(work.context), snapshot.update_time)
+    fields = tombstone(path, work.context.tenant_id, {**meta_of(work.context), **noted}, snapshot.update_time)
     work.write(marker.path, lambda batch: batch.set(marker, fields))
 
 
-def update(work: Work, entity: EntityRecord, snapshot: Snapshot, changes: Mapping[str, Any]) -> None:
+def update(
+    work: Work,
+    entity: EntityRecord,
+    snapshot: Snapshot,
+    changes: Mapping[str, Any],
+    *,
+    noted: Mapping[str, str] = _NOTHING,
+) -> None:
     """Set top-level fields of a document that was read in the transaction; unique values follow.
 
     Args:
@@ -75,6 +92,7 @@ def update(work: Work, entity: EntityRecord, snapshot: Snapshot, changes: Mappin
         entity: What the document is.
         snapshot: The document.
         changes: New values by stored name.
+        noted: More entries of the technical map, for the relay.
     """
     client, tenant_id = work.context.clients.get(firestore_client), work.context.tenant_id
     reference, path, before = snapshot.reference, snapshot.reference.path, snapshot.to_dict()
@@ -86,7 +104,10 @@ def update(work: Work, entity: EntityRecord, snapshot: Snapshot, changes: Mappin
     for name, key in new.items():
         if name not in old:
             work.write(name, key.written(client, taken_over=False))
-    stamp = {META: meta_of(work.context), SCHEMA_VERSION: before.get(SCHEMA_VERSION, entity.schema_version)}
+    stamp = {
+        META: {**meta_of(work.context), **noted},
+        SCHEMA_VERSION: before.get(SCHEMA_VERSION, entity.schema_version),
+    }
     fields = {FieldPath(name).to_api_repr(): value for name, value in changes.items()} | stamp
     work.write(path, lambda batch: batch.update(reference, fields))
 

@@ -36,12 +36,19 @@ class TableRecord:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PersonalRecord:
-    """A field with personal data, as in ``common.entity.Personal``."""
+    """A field with personal data, as in ``common.entity.Personal``.
+
+    Attributes:
+        repeated: Whether it is a list.
+        emptied: What stands for nothing in it: None, ``""``, ``[]`` or ``{}``.
+    """
 
     field: str
     kind: Literal["user_id", "email", "name", "phone", "address", "network", "picture", "text"]
     erasure: Literal["delete", "clear", "pseudonymise"]
     of: str | None
+    repeated: bool = False
+    emptied: Any = None
 
     @property
     def identifies(self) -> bool:
@@ -80,7 +87,10 @@ class EntityRecord:
     secret: tuple[str, ...]
     private: tuple[str, ...] = ()
     audited: Literal["all", "changes", "creations", "never"] = "all"
+    revertible: tuple[str, ...] = ()
+    restorable: tuple[str, ...] = ()
     kept: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    untenanted: bool = False
     schema_version: int
     retention: str = "tenant_life"
     aged_by: str | None = None
@@ -129,7 +139,10 @@ def _entity(record: Mapping[str, Any]) -> EntityRecord:
         secret=tuple(record["secret"]),
         private=tuple(record["private"]),
         audited=record["audited"],
+        revertible=tuple(record["revertible"]),
+        restorable=tuple(record["restorable"]),
         kept=record["kept"],
+        untenanted=record["untenanted"],
         schema_version=record["schema_version"],
         retention=record["retention"],
         aged_by=record["aged_by"],

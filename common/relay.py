@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from common.clients.firestore import firestore_client
-from common.context import TENANT_ID, Context
+from common.context import PLATFORM_TENANT, TENANT_ID, Context
 from common.deliveries import DocumentDelivery, DocumentVersion
 from common.errors import PoisonEvent
 from common.events import Change, Envelope, EventMetadata, Operation, event_id_of, sequence_of
@@ -22,6 +22,8 @@ from common.registry import EntityRecord, entity_of_collection
 from common.tombstones import tombstone_path
 
 META = "_meta"
+META_ERASURE = "erasure"
+"""Entry of the technical map that names the erasure that a change is part of."""
 TENANT_FIELDS = ("tenant_id", "tenantId")
 
 
@@ -85,6 +87,11 @@ def envelope_of(entity: EntityRecord, change: DocumentDelivery, metadata: EventM
     before = {} if change.before is None else _visible(entity, change.before)
     data = _visible(entity, version)
     changed = [] if operation == "deleted" else _changed_fields(before, data)
+    if metadata.erasure is not None:
+        erased = _erased(entity)
+        before = {name: value for name, value in before.items() if name not in erased}
+        if operation == "deleted":
+            data = {name: value for name, value in data.items() if name not in erased}
     schema_version = version.fields.get("schema_version")
     return Envelope(
         event_type=event_type,
@@ -106,6 +113,11 @@ def envelope_of(entity: EntityRecord, change: DocumentDelivery, metadata: EventM
         ),
         metadata=metadata,
     )
+
+
+def _erased(entity: EntityRecord) -> set[str]:
+    """Return the fields that events of an erasure leave out: what was personal, but for the document's own key."""
+    return {each.field.partition(".")[0] for each in entity.personal} - {entity.key}
 
 
 def _operation_of(change: DocumentDelivery) -> tuple[Operation, DocumentVersion]:
@@ -205,6 +217,8 @@ def _plain(value: object) -> str | None:
 def _tenant_of(entity: EntityRecord, path: str, version: DocumentVersion) -> str:
     named = next((version.fields[name] for name in TENANT_FIELDS if name in version.fields), None)
     owner = path.split("/")[1] if entity.location == "tenant" else named
+    if entity.untenanted and owner == PLATFORM_TENANT:
+        return PLATFORM_TENANT
     if not isinstance(owner, str) or TENANT_ID.fullmatch(owner) is None:
         raise PoisonEvent("tenant_missing", f"{path}: the document names no tenant")
     if named not in {None, owner}:
@@ -231,6 +245,7 @@ def metadata_of(context: Context, change: DocumentDelivery) -> EventMetadata:
         actor=_name(meta, "actor"),
         request_id=_name(meta, "request_id"),
         function=_name(meta, "function"),
+        erasure=_name(meta, META_ERASURE),
     )
 
 

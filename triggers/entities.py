@@ -11,10 +11,13 @@ import dataclasses
 import importlib
 import json
 import sys
+import typing
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from types import ModuleType, NoneType, UnionType
+from typing import Any, Union
+
+from pydantic import BaseModel
 
 from common.documents import stored_name
 from common.entity import Entity, Facts
@@ -83,6 +86,8 @@ def render(entities: list[Entity[Any]], facts: list[Facts]) -> str:
         }
         for name in ("unique", "indexes", "caches", "personal"):
             record[name] = [dataclasses.asdict(value) for value in record[name]]
+        for each in record["personal"]:
+            each.update(shape_of(annotation_of(entity.model, each["field"])))
         for rule in record["unique"]:
             rule["fields"] = [stored_name(entity.model, name) for name in rule["fields"]]
         record["table"] = None if entity.table is None else dataclasses.asdict(entity.table)
@@ -90,7 +95,53 @@ def render(entities: list[Entity[Any]], facts: list[Facts]) -> str:
             record[name] = dict(record[name])
         records.append(record)
     measured = [dataclasses.asdict(value) for value in facts]
+    for facts_record in measured:
+        for each in facts_record["personal"]:
+            each.update(_column_shape(facts_record["table"]["columns"][each["field"]]))
     return json.dumps({"entities": records, "facts": measured}, indent=2, sort_keys=False) + "\n"
+
+
+def annotation_of(model: type[BaseModel], path: str) -> Any:
+    """Return the annotation of a field, given by its stored name; a dotted path leads into the models within.
+
+    Raises:
+        ValueError: There is no such field.
+    """
+    name, _, rest = path.partition(".")
+    found = next((field for key, field in model.model_fields.items() if name == (field.alias or key)), None)
+    if found is None:
+        raise ValueError(f"{model.__name__} has no field {name!r}")
+    if not rest:
+        return found.annotation
+    for kind in (found.annotation, *typing.get_args(found.annotation)):
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            return annotation_of(kind, rest)
+    raise ValueError(f"{model.__name__}.{name} is no model: {path!r} leads nowhere")
+
+
+def shape_of(annotation: Any) -> dict[str, Any]:
+    """Return whether a field is a list, and what stands for "nothing" in it."""
+    members = typing.get_args(annotation) if typing.get_origin(annotation) in {Union, UnionType} else (annotation,)
+    kinds = {_plain(member) for member in members}
+    repeated = not kinds.isdisjoint({list, tuple, set, frozenset})
+    if repeated:
+        return {"repeated": True, "emptied": []}
+    if NoneType in kinds:
+        return {"repeated": False, "emptied": None}
+    return {"repeated": False, "emptied": {} if dict in kinds else ""}
+
+
+def _column_shape(kind: str) -> dict[str, Any]:
+    if kind.startswith("ARRAY"):
+        return {"repeated": True, "emptied": []}
+    return {"repeated": False, "emptied": "" if "NOT NULL" in kind else None}
+
+
+def _plain(annotation: Any) -> Any:
+    """Return the class behind an annotation."""
+    if typing.get_origin(annotation) is typing.Annotated:
+        return _plain(typing.get_args(annotation)[0])
+    return typing.get_origin(annotation) or annotation
 
 
 def main(arguments: list[str]) -> int:

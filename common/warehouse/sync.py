@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from common.cache import invalidate
 from common.context import Context
+from common.erasures import is_superseded
 from common.events import Envelope
 from common.registry import EntityRecord, entities
 from common.warehouse.log import append_together
@@ -15,6 +16,8 @@ from common.warehouse.tables import relations
 def handle(context: Context, envelope: Envelope) -> None:
     """Store one change in the warehouse; when this returns, it is in the log and whoever waits for it is woken.
 
+    A change that was made before an erasure of its document is not stored: it would bring back what was erased.
+
     Raises:
         PoisonEvent: The change does not fit the entity's table.
         Unavailable: A dependency does not answer; delivering the event again is harmless.
@@ -23,6 +26,10 @@ def handle(context: Context, envelope: Envelope) -> None:
     if entity is None or entity.table is None:
         return
     own = context.for_tenant(envelope.tenant_id)
+    change = envelope.payload
+    if entity.personal and is_superseded(own, change.document, change.sequence):
+        wake(own, entity)
+        return
     row = row_of(entity.table, envelope)
     log = relations(own.clients.settings.project, envelope.tenant_id, entity).log
     append_together(own, log, row, appended=lambda: wake(own, entity))

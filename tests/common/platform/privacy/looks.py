@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 import typing
 from collections.abc import Iterator
+from datetime import datetime
+from types import NoneType
 from typing import Any
 
-from pydantic import BaseModel, EmailStr, NameEmail
+from pydantic import AwareDatetime, BaseModel, EmailStr, NameEmail
 
 _PEOPLE = """
 email mail name firstname lastname surname nickname username login phone telephone mobile fax address street city
@@ -19,14 +21,20 @@ WORDS = frozenset(re.findall(r"\w+", _PEOPLE))
 
 PHRASES = re.compile(r"(^|_)(user_id|user_agent|account_id|date_of_birth|host_name)$|_by$|^by$|(^|_)e_mail(_|$)")
 
-NO_PERSON = re.compile(r"(^|_)(subject_id|mobile_\w+)$")
+NO_PERSON = re.compile(r"(^|_)(subject_id|mobile_\w+|\w+_(kind|type|digests?))$")
 """Names that contain such a word and mean something else in this field: the subject of an opportunity is a keyword."""
+
+
+NO_TEXT = frozenset({bool, int, float, datetime, AwareDatetime, NoneType})
+"""Types that name nobody: whether an address is verified says nothing about which."""
 
 
 def looks_personal(name: str, annotation: Any = None) -> bool:
     """Tell whether a field looks personal."""
     if any(kind in {EmailStr, NameEmail} for kind in _leaves(annotation)):
         return True
+    if annotation is not None and all(kind in NO_TEXT for kind in _leaves(annotation)):
+        return False
     snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
     if NO_PERSON.search(snake):
         return False
@@ -46,8 +54,11 @@ def personal_paths(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
 
 
 def _leaves(annotation: Any) -> Iterator[Any]:
+    if typing.get_origin(annotation) is typing.Annotated:
+        annotation = typing.get_args(annotation)[0]
     inner = typing.get_args(annotation)
     if not inner or typing.get_origin(annotation) is typing.Literal:
         yield annotation
+        return
     for each in inner:
         yield from _leaves(each)

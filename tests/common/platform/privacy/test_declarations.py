@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import types
-import typing
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
-from pydantic import BaseModel
+from pydantic import TypeAdapter
 
 from common import registry
 from common.entity import Entity, Facts, Personal
 from common.model import Model
+from common.platform.privacy.person import pseudonym_of
 from tests.common.platform.privacy.looks import looks_personal, personal_paths
-from triggers.entities import declared_entities, declared_facts
+from triggers.entities import annotation_of, declared_entities, declared_facts
 
 ENTITIES = {entity.name: entity for entity in declared_entities()}
 FACTS = {facts.name: facts for facts in declared_facts()}
@@ -34,17 +33,6 @@ def unspoken(entity: Entity[Any] | Facts) -> list[str]:
         looking = list(personal_paths(entity.model))
     spoken = {*(each.field for each in entity.personal), *entity.impersonal, *getattr(entity, "secret", ())}
     return [path for path in looking if not any(path == each or path.startswith(f"{each}.") for each in spoken)]
-
-
-def annotation_of(model: type[BaseModel], path: str) -> Any:
-    """Return the annotation of a dotted path, or fail."""
-    name, _, rest = path.partition(".")
-    found = next((field for key, field in model.model_fields.items() if name == (field.alias or key)), None)
-    assert found is not None, f"{model.__name__} has no field {name}"
-    if not rest:
-        return found.annotation
-    inner = [kind for kind in (found.annotation, *typing.get_args(found.annotation)) if isinstance(kind, type)]
-    return next(annotation_of(kind, rest) for kind in inner if issubclass(kind, BaseModel))
 
 
 @EVERY
@@ -80,27 +68,36 @@ def test_a_person_can_be_found_in_what_is_personal(name: str) -> None:
         assert each.of is None or each.of in identifying
 
 
+@EVERY
+def test_a_record_of_two_people_says_whose_each_value_is(name: str) -> None:
+    entity = declared(name)
+    whole = [each for each in entity.personal if each.kind in {"user_id", "email"} and each.erasure != "delete"]
+    for each in entity.personal:
+        if each.kind not in {"user_id", "email"} and each.erasure != "delete":
+            assert each.of is not None or len(whole) <= 1, f"{each.field}: of whom?"
+
+
 @EVERY_ENTITY
 def test_the_erasure_fits_the_model(name: str) -> None:
     """What ``clear`` and ``pseudonymise`` leave must be something the model still reads."""
-    entity = ENTITIES[name]
-    assert entity.key not in {each.field for each in entity.personal if each.erasure != "delete"}, "a key cannot change"
-    for each in entity.personal:
-        annotation = annotation_of(entity.model, each.field)
-        kinds = {typing.get_origin(kind) or kind for kind in (annotation, *typing.get_args(annotation))}
-        if each.erasure == "pseudonymise":
-            assert kinds & {str, list, tuple, typing.Annotated} or any(typing.get_origin(k) for k in kinds), each.field
-        if each.erasure == "clear":
-            emptied = {types.NoneType, str, list, tuple, dict}
-            assert kinds & emptied, f"{each.field}: nothing that stands for empty"
+    entity, record = ENTITIES[name], registry.entities()[name]
+    for each in record.personal:
+        if each.erasure == "delete":
+            continue
+        assert each.field not in {entity.key, "tenant_id"}, "a key cannot change"
+        new = each.emptied if each.erasure == "clear" else pseudonym_of(each.kind, "0" * 64)
+        top, _, nested = each.field.partition(".")
+        if not nested:
+            field = next(info for key, info in entity.model.model_fields.items() if top == (info.alias or key))
+            kind: Any = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
+            TypeAdapter(kind).validate_python([new] if each.repeated and new else new)
 
 
 def test_the_registry_says_what_the_declarations_say() -> None:
     for name, entity in ENTITIES.items():
         record = registry.entities()[name]
-        assert [dataclasses.asdict(each) for each in record.personal] == [
-            dataclasses.asdict(each) for each in entity.personal
-        ]
+        stored = [Personal(field=e.field, kind=e.kind, erasure=e.erasure, of=e.of) for e in record.personal]
+        assert stored == list(entity.personal)
         assert record.purpose == entity.purpose
     for name, facts in FACTS.items():
         assert registry.facts()[name].purpose == facts.purpose
