@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, timedelta
 from typing import Literal
 
-from common.aso.addresses import registrable_host
 from common.aso.models import Keyword
+from common.hosts import registrable_host
 
 COMPETITORS_NEEDED = 2
 COMPETITOR_WORST_RANK = 10

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Literal, TypeVar
 
-from common.aso.addresses import is_within
 from common.aso.imports import cells
 from common.aso.imports.cells import CellProblem, Mark
 from common.aso.imports.reader import Row
+from common.hosts import is_within
 from common.spreadsheets import harmless
 
 Value = TypeVar("Value")

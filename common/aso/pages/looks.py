@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
-from common.aso.addresses import page_key, registrable_host
+from common.aso.addresses import page_key
 from common.aso.pages.page import Link, Page
 from common.aso.pages.readability import measured
 from common.aso.pages.score_models import Readability
 from common.aso.pages.words import Haystack, words_of
+from common.hosts import registrable_host
 
 FIRST_WORDS = 100
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
-from common.aso.addresses import TRACKING, host_of, page_key, registrable_host
+from common.aso.addresses import TRACKING, page_key
 from common.aso.models import ContentPiece
 from common.aso.pages.robots import Robots, Rules
 from common.aso.pages.site_models import Example, Finding, FindingCode, Severity
 from common.aso.pages.sitemap import LONGEST, MAX_ENTRIES, Entry, Sitemap
 from common.errors import Unprocessable
+from common.hosts import host_of, registrable_host
 
 EXAMPLES = 20
 SHOWN = 500

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from common.answers import Record
-from common.aso.addresses import host_of, is_registrable, is_within, registrable_host
 from common.aso.detectors.purposes import CONTENT_GAP_SCAN
 from common.aso.models import Device, Locale
 from common.aso.normalize import holds_term, normalized_keyword
@@ -18,6 +17,7 @@ from common.aso.site.entities import ASO_SETTINGS
 from common.aso.site.models import AsoSettings, CompetitorSet, SettingsInput, Tracking
 from common.context import Context
 from common.errors import FieldError, PreconditionFailed, Unprocessable
+from common.hosts import host_of, is_registrable, is_within, registrable_host
 from common.store import Repository, Work, write_record
 from common.warehouse.marks import EVERYTHING, set_marks
 

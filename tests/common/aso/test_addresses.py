@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.aso.addresses import host_of, is_registrable, is_within, page_key, registrable_host, same_page
+from common.aso.addresses import page_key, same_page
+from common.hosts import host_of, is_registrable, is_within, registrable_host
 
 
 @pytest.mark.parametrize(
