@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
-from common import key_use
+from common import gate, key_use
 from common.api_keys import KEY, TenantRole, credentials_cache, find_key, key_digest, tenant_status
 from common.clients.registry import Clients
 from common.context import PLATFORM_TENANT, TENANT_ID, Principal, Profile
-from common.errors import Forbidden, Unavailable
+from common.errors import Forbidden, Unauthenticated, Unavailable
 from common.people import find_person
 from common.settings import Settings
 from common.tenant_state import LEAVING
@@ -35,14 +35,36 @@ a viewer's ``*:read`` covers every scope of reading.
 """
 
 Tenancy = Literal["tenant", "platform", "person"]
+Known = Callable[[Clients, Mapping[str, str], str], Principal]
 
 
-def authenticate(clients: Clients, headers: Mapping[str, str]) -> Principal:
+def admitted(clients: Clients, headers: Mapping[str, str], remote: str, known: Known) -> Principal:
+    """Return who sent a request that came from outside: behind the gate against guessing.
+
+    Args:
+        clients: Clients of outside services.
+        headers: Request headers.
+        remote: Address of the connection.
+        known: ``authenticate`` or ``identify``.
+
+    Raises:
+        TooManyRequests: ``too_many_failures``; the credential failed, as many others did.
+        Unauthenticated, Forbidden, Unavailable: As ``known`` says.
+    """
+    try:
+        return known(clients, headers, remote)
+    except Unauthenticated as refusal:
+        gate.failed(clients, headers, remote, _tried(headers), refusal)
+        raise
+
+
+def authenticate(clients: Clients, headers: Mapping[str, str], remote: str | None = None) -> Principal:
     """Return who sent the request.
 
     Args:
         clients: Clients of outside services.
         headers: Request headers; names as written or in lower case.
+        remote: Address of the connection; None where nobody can have come to guess.
 
     Raises:
         Unauthenticated: ``credential_missing``, ``credential_ambiguous``, ``credential_invalid``,
@@ -55,10 +77,10 @@ def authenticate(clients: Clients, headers: Mapping[str, str]) -> Principal:
     credential = _presented(headers)
     if credential.count(".") == 2:
         return _person(clients, _verified(clients, credential))
-    return _key_holder(clients, credential)
+    return _key_holder(clients, credential, headers, remote)
 
 
-def identify(clients: Clients, headers: Mapping[str, str]) -> Principal:
+def identify(clients: Clients, headers: Mapping[str, str], remote: str | None = None) -> Principal:
     """Return who sent the request where a tenant is not asked for: any person of the project, member or not.
 
     Raises:
@@ -70,7 +92,7 @@ def identify(clients: Clients, headers: Mapping[str, str]) -> Principal:
     if credential.count(".") == 2:
         claims = _verified(clients, credential)
         return Principal(kind="user", id=claims["sub"], profile=_profile(claims))
-    return _key_holder(clients, credential)
+    return _key_holder(clients, credential, headers, remote)
 
 
 def authorize(
@@ -169,19 +191,28 @@ def _header(headers: Mapping[str, str], name: str) -> str | None:
     return None if value is None else value.strip()
 
 
-def _key_holder(clients: Clients, credential: str) -> Principal:
-    principal = _key(clients, credential)
+def _tried(headers: Mapping[str, str]) -> str:
+    try:
+        return _presented(headers)
+    except Unauthenticated:
+        return ""
+
+
+def _key_holder(clients: Clients, credential: str, headers: Mapping[str, str], remote: str | None) -> Principal:
+    principal = _key(clients, credential, headers, remote)
     if principal.tenant_id != PLATFORM_TENANT:
         _check_tenant(clients, principal.tenant_id)
     return principal
 
 
-def _key(clients: Clients, credential: str) -> Principal:
+def _key(clients: Clients, credential: str, headers: Mapping[str, str], remote: str | None) -> Principal:
     digest = key_digest(credential)
     if clients.get(credentials_cache).operators.match(digest):
         return Principal(kind="operator", id=f"operator-{digest[:12]}", role="operator", scopes=frozenset({"*"}))
     # Whatever does not look like a key cannot be one, and is not worth a read.
-    stored = find_key(clients, digest) if KEY.fullmatch(credential) else None
+    stored = None
+    if KEY.fullmatch(credential) and (remote is None or gate.may_ask(clients, headers, remote, credential, digest)):
+        stored = find_key(clients, digest)
     if stored is None:
         raise unauthenticated("credential_invalid", "The credential is not known")
     if stored.revoked_at is not None:
@@ -214,9 +245,7 @@ def _person(clients: Clients, claims: Mapping[str, Any]) -> Principal:
     if person is None or person.tenant_id != tenant_id:
         raise Forbidden("user_unknown", "The person of the ID token does not belong to its tenant")
     if person.status != "active":
-        raise Forbidden(
-            "user_deactivated", "The account is deactivated; an administrator can activate it"
-        )
+        raise Forbidden("user_deactivated", "The account is deactivated; an administrator can activate it")
     if not person.accepts(profile.signed_in_at):
         raise unauthenticated("credential_revoked", "The session was ended; sign in again")
     scopes = ROLE_SCOPES[person.role]

@@ -70,6 +70,12 @@ class Recent(Generic[Key, Value]):
         with self._lock:
             self._entries.pop(key, None)
 
+    def knows(self, key: Key) -> bool:
+        """Tell whether there is a value of ``key`` at hand that may still be served, be it only while others fail."""
+        with self._lock:
+            entry = self._entries.get(key)
+            return entry is not None and entry.value is not None and self.clock() - entry.read_at <= self.stale
+
     def drop_older(self, seconds: float) -> None:
         """Drop every value that was read longer ago: for what must not outlive its time in memory."""
         with self._lock:
@@ -85,7 +91,8 @@ class Recent(Generic[Key, Value]):
         except Unavailable:
             if known is None or known.value is None or now - known.read_at > self.stale:
                 raise
-            self._keep(key, _Entry(value=known.value, read_at=known.read_at, next_read=self.clock() + self.retry))
+            next_read = min(self.clock() + self.retry, known.read_at + self.stale)
+            self._keep(key, _Entry(value=known.value, read_at=known.read_at, next_read=next_read))
             return known.value
         self._keep(
             key, _Entry(value=value, read_at=now, next_read=now + (self.missing if value is None else self.fresh))

@@ -19,8 +19,9 @@ EMULATOR_VARIABLES = (
     "FIREBASE_AUTH_EMULATOR_HOST",
 )
 
-RATE_LIMITS = (("standard", 60), ("expensive", 10), ("ai", 30))
-"""Calls a minute by rate tier, unless the environment says otherwise."""
+RATE_LIMITS = (("standard", 60), ("expensive", 10), ("ai", 30), ("failures", 30))
+"""Calls a minute by rate tier, unless the environment says otherwise; ``failures`` are credentials that were refused,
+by address (``common.gate``)."""
 
 SEARCH_CONSOLE = "https://searchconsole.googleapis.com"
 
@@ -45,6 +46,7 @@ class Settings:
         content_bucket: Bucket of uploaded content.
         report_bucket: Bucket of generated reports.
         allowed_origins: Exact origins that browsers may call from.
+        forwarded_hops: Which address of ``X-Forwarded-For``, counted from its end, is the caller's (``common.gate``).
         operator_keys_file: File with SHA-256 hashes (``sha256:<hex>``, one a line) of platform operators' keys;
             read again every five minutes, so a mounted secret rotates without a restart.
         cursor_key: Secret that signs pagination cursors.
@@ -74,6 +76,7 @@ class Settings:
     content_bucket: str = ""
     report_bucket: str = ""
     allowed_origins: tuple[str, ...] = ()
+    forwarded_hops: int = 2
     operator_keys_file: str = ""
     cursor_key: str = ""
     rate_limits: tuple[tuple[str, int], ...] = RATE_LIMITS
@@ -139,6 +142,7 @@ class Settings:
             content_bucket=env.get("XYNERGY_CONTENT_BUCKET", f"{project}-xynergy-content"),
             report_bucket=env.get("XYNERGY_REPORT_BUCKET", f"{project}-xynergy-reports"),
             allowed_origins=tuple(filter(None, env.get("XYNERGY_ALLOWED_ORIGINS", "").split(","))),
+            forwarded_hops=max(1, _whole("XYNERGY_FORWARDED_HOPS", env.get("XYNERGY_FORWARDED_HOPS"), 2)),
             operator_keys_file=env.get("XYNERGY_OPERATOR_KEYS_FILE", ""),
             cursor_key=env.get("XYNERGY_CURSOR_KEY", ""),
             rate_limits=_rate_limits(env.get("XYNERGY_RATE_LIMITS", "")),

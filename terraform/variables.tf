@@ -232,10 +232,11 @@ variable "rank_tracking" {
 }
 
 variable "rate_limits" {
-  description = "Calls a minute by rate tier; tiers left out keep the values of document 004."
+  description = "Calls a minute by rate tier; tiers left out keep the values of document 004. Failures are refused credentials of one address."
   type = object({
     ai        = optional(number)
     expensive = optional(number)
+    failures  = optional(number)
     standard  = optional(number)
   })
   default = {}

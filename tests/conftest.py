@@ -83,7 +83,7 @@ def cloud(
     """
     with pytest.MonkeyPatch.context() as environment:
         # The tests of limits have settings of their own; all others share one operator and would soon be refused.
-        environment.setenv("XYNERGY_RATE_LIMITS", "standard=1000000,expensive=1000000,ai=1000000")
+        environment.setenv("XYNERGY_RATE_LIMITS", "standard=1000000,expensive=1000000,ai=1000000,failures=1000000")
         # Web sites of tests are servers on this machine.
         environment.setenv("XYNERGY_FETCH_LOOPBACK", "1")
         environment.setenv("XYNERGY_SEARCH_CONSOLE_URL", search_console_server.url)

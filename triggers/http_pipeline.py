@@ -70,7 +70,11 @@ class HttpPipeline:
         except Refusal as refusal:
             if refusal.audited and exchange.context is None:
                 logs.for_request(self._name, exchange.request_id, exchange.trace, exchange.clients.settings).warning(
-                    f"security event: {refusal.code}", audit=True, code=refusal.code, outcome="refused"
+                    f"security event: {refusal.code}",
+                    audit=True,
+                    code=refusal.code,
+                    outcome="refused",
+                    **refusal.details,
                 )
             return problems.refused(refusal, exchange)
         except Exception as error:  # noqa: BLE001 - the outermost frame of ours: beyond it the caller gets HTML
@@ -173,7 +177,8 @@ def _admission(declaration: Http) -> Admission:
     known = auth.identify if tenancy == "person" else auth.authenticate
 
     def admit(exchange: Exchange) -> tuple[Principal, str]:
-        principal = known(exchange.clients, exchange.headers)
+        remote = exchange.environ.get("REMOTE_ADDR", "")
+        principal = auth.admitted(exchange.clients, exchange.headers, remote, known)
         tenant_id = auth.resolve_tenant(principal, exchange.environ.get("HTTP_X_TENANT_ID"))
         auth.authorize(principal, scope=scope, roles=roles, tenancy=tenancy)
         return principal, tenant_id

@@ -20,7 +20,7 @@ from triggers.bundle import build_bundles
 from triggers.local.cloud import LocalCloud
 from triggers.local.processes import LOOPBACK, accepts, free_port
 
-UNLIMITED = "standard=100000000,expensive=100000000,ai=100000000"
+UNLIMITED = "standard=100000000,expensive=100000000,ai=100000000,failures=100000000"
 ROOT = Path(__file__).parent.parent.parent
 
 

@@ -156,7 +156,7 @@ def test_limits_come_from_the_environment() -> None:
         return dict(Settings.from_environment(environment).rate_limits)
 
     assert limits("") == dict(RATE_LIMITS)
-    assert limits("standard=100000, ai=7") == {"standard": 100_000, "expensive": 10, "ai": 7}
+    assert limits("standard=100000, ai=7") == {"standard": 100_000, "expensive": 10, "ai": 7, "failures": 30}
     for wrong in ("standard", "standard=", "standard=0", "standard=-1", "standard=1.5", "unknown=5", "standard=٣"):
         with pytest.raises(ConfigurationError):
             limits(wrong)
