@@ -30,7 +30,8 @@ class Collection(Generic[EntityModel]):
     """The documents of one entity that the context's tenant may see.
 
     Platform work has no tenant and therefore sees nothing, except in a directory (an entity whose key is the tenant
-    id): that one it may read across tenants. To write, platform work names the tenant: ``context.for_tenant(...)``.
+    id): that one it may read across tenants. To write, platform work names the tenant: ``context.for_tenant(...)``. Of
+    an entity that is ``untenanted`` the platform has documents of its own, and sees those.
 
     Args:
         entity: What is stored.
@@ -63,7 +64,7 @@ class Collection(Generic[EntityModel]):
 
     def _parent(self) -> str:
         tenant_id = self.context.tenant_id
-        if tenant_id == PLATFORM_TENANT and not self.across_tenants:
+        if tenant_id == PLATFORM_TENANT and not (self.across_tenants or self.entity.untenanted):
             raise ValueError(f"{self.entity.name}: platform work names a tenant first (context.for_tenant)")
         if self.entity.location == "tenant":
             return f"tenants/{tenant_id}/{self.entity.collection}"

@@ -37,7 +37,8 @@ class Index:
     """A composite index of Firestore.
 
     Attributes:
-        fields: Field names in order; a leading ``-`` means descending. ``__name__`` is added by Firestore.
+        fields: Field names in order; a leading ``-`` means descending, a trailing ``[]`` the elements of a list.
+            ``__name__`` is added by Firestore.
     """
 
     fields: tuple[str, ...]
@@ -181,8 +182,12 @@ class Entity(Generic[EntityModel]):
         audited: Which changes the audit trail records: ``all``; ``changes``, all but creations, for observations that
             are themselves the record of what happened; ``creations``, for records that only ever expire; ``never``,
             for the trail's own documents only.
-        kept: Fields that no revert of a change may set back, with the reason (the state of a machine, what belongs to
-            another document); ``{"*": reason}`` for the whole entity.
+        revertible: Fields (by stored name) that a revert of a recorded change may set back: what people enter, and no
+            other document depends on. A change of any other field is not reverted.
+        restorable: What else a revert may undo: ``created`` (the document is deleted), ``deleted`` (it is made again);
+            for documents that nothing hangs on.
+        kept: Why other fields are not set back: the field (``*`` for all others) to the reason, told to who asks.
+        untenanted: Whether the platform keeps documents of its own of this kind, with the tenant ``_platform``.
         readers: Roles whose own clients may read the documents in Firestore directly; None: those of the domain,
             empty: nobody.
         writable: Model of the fields that people of the tenant may change in Firestore directly, past the functions;
@@ -212,7 +217,10 @@ class Entity(Generic[EntityModel]):
     secret: tuple[str, ...] = ()
     private: tuple[str, ...] = ()
     audited: Literal["all", "changes", "creations", "never"] = "all"
+    revertible: tuple[str, ...] = ()
+    restorable: tuple[Literal["created", "deleted"], ...] = ()
     kept: Mapping[str, str] = field(default_factory=dict)
+    untenanted: bool = False
     readers: tuple[str, ...] | None = None
     writable: type[Model] | None = None
     schema_version: int = 1

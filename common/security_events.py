@@ -2,8 +2,9 @@
 
 A refused request changes nothing and therefore leaves no trace in the change feed; nor does reading. Where either
 matters (the last administrator leaving, an export of the audit trail) a ``security_event`` is written, which the feed
-carries into the audit trail like any other document. Where none can be written, because there is no tenant, the
-function has no permission or Firestore is away, a log line with ``audit=true`` says the same.
+carries into the audit trail like any other document. What operators do that concerns no tenant goes to the platform's
+own trail. Where none can be written, because a caller from outside belongs to no tenant, the function has no permission
+or Firestore is away, a log line with ``audit=true`` says the same.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ def record(
         stored: False where the function may not write Firestore.
     """
     event = _event(context, code, outcome, dict(subjects or {}), dict(details or {}), status)
-    if stored and context.tenant_id != PLATFORM_TENANT and _stored(context, event):
+    nobody = context.tenant_id == PLATFORM_TENANT and context.principal.kind in {"anonymous", "user", "key"}
+    if stored and not nobody and _stored(context, event):
         return
     fields = event.model_dump(mode="json", exclude={"expires_at", "tenant_id", "function", "request_id"})
     logs.logger(context).warning(f"security event: {code}", audit=True, **fields)

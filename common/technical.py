@@ -75,7 +75,17 @@ DATA_KEYS = TechnicalCollection(path="system/crypto/data_keys", unindexed=("keys
 PRIVACY_CASES = TechnicalCollection(path="system/privacy/cases", ttl="expires_at", unindexed=("subject",))
 ERASURES = TechnicalCollection(path="system/privacy/erasures", ttl="expires_at")
 ERASED_PEOPLE = TechnicalCollection(path="system/privacy/erased_people")
+AUDIT_UNSEALED = TechnicalCollection(
+    path="system/audit/unsealed", indexes=(Index(fields=("tenant_id", "at")),), unindexed=("entry_id",)
+)
+AUDIT_CHAINS = TechnicalCollection(path="system/audit/chains", unindexed=("head", "verification"))
+AUDIT_BLOCKS = TechnicalCollection(
+    path="system/audit/blocks",
+    indexes=(Index(fields=("tenant_id", "number")), Index(fields=("tenant_id", "copied", "number"))),
+    unindexed=("entries", "head", "previous"),
+)
 COLLECTIONS = (
+    *(AUDIT_UNSEALED, AUDIT_CHAINS, AUDIT_BLOCKS),
     *(IDEMPOTENCY, UNIQUENESS, TOMBSTONES, API_KEYS, KEY_USE, MARKS, IMPORTED_FILES, DEAD_LETTERS),
     *(IMPORT_CHANGES, IMPORT_REMAINS),
     *(RANK_PLANS, RANK_BUDGETS, RANK_CLAIMS, RANK_NOISE),

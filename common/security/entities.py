@@ -22,5 +22,6 @@ SECURITY_EVENTS = Entity(
     aged_by="at",
     audited="creations",
     kept={"*": "what happened cannot be undone"},
+    untenanted=True,
     readers=(),
 )

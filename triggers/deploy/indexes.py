@@ -64,7 +64,7 @@ def idle_indexes(root: Path = ROOT) -> list[DeclaredIndex]:
     modules = {file: _Module.read(file) for file in sorted((root / "common").rglob("*.py"))}
     found = []
     for index in declared_indexes(root):
-        wanted = {field.removeprefix("-") for field in index.fields} - IMPLIED
+        wanted = {field.removeprefix("-").removesuffix("[]") for field in index.fields} - IMPLIED
         own = [module for file, module in modules.items() if index.owner in module.names and _asks(file)]
         if not any(wanted <= _named(module, modules, root) for module in own):
             found.append(index)

@@ -7,8 +7,9 @@ locals {
         collection = collection
         fields = [
           for field in fields : {
-            order = startswith(field, "-") ? "DESCENDING" : "ASCENDING"
-            path  = trimprefix(field, "-")
+            contains = endswith(field, "[]") ? "CONTAINS" : null
+            order    = endswith(field, "[]") ? null : startswith(field, "-") ? "DESCENDING" : "ASCENDING"
+            path     = trimsuffix(trimprefix(field, "-"), "[]")
           }
         ]
       }
@@ -59,8 +60,9 @@ resource "google_firestore_index" "this" {
   dynamic "fields" {
     for_each = each.value.fields
     content {
-      field_path = fields.value.path
-      order      = fields.value.order
+      array_config = fields.value.contains
+      field_path   = fields.value.path
+      order        = fields.value.order
     }
   }
 }
