@@ -13,13 +13,18 @@ TENANTS = Entity(
     key="tenant_id",
     events={
         "created": "tenant-created",
-        "updated": "tenant-updated",
+        "updated:deletion_status=scheduled": "tenant-deletion-scheduled",
+        "updated:deletion_status=cancelled": "tenant-deletion-cancelled",
+        "updated:status=deleted": "tenant-deleted",
         "updated:status=active": "tenant-activated",
         "updated:status=suspended": "tenant-suspended",
-        "deleted": "tenant-deleted",
+        "updated": "tenant-updated",
     },
-    indexes=(Index(fields=("status", "-created_at")),),
-    unindexed=("suspended_reason",),
+    indexes=(Index(fields=("status", "-created_at")), Index(fields=("deletion_status", "deletion_due_at"))),
+    unindexed=("suspended_reason", "setup", "deletion", "quotas"),
     impersonal={"name": "Name of the customer's organisation."},
+    kept={
+        "*": "Tier, quota, status and deletion of a tenant are changed by operators, each by an operation of its own."
+    },
     purpose="Who the customer is, what they have booked, and whether they may work.",
 )
