@@ -45,6 +45,7 @@ class Settings:
             ``{account}``, the function's name as ``account_of`` shortens it.
         content_bucket: Bucket of uploaded content.
         report_bucket: Bucket of generated reports.
+        audit_bucket: Bucket of the copies of the audit trails' chains; written once, never replaced.
         allowed_origins: Exact origins that browsers may call from.
         forwarded_hops: Which address of ``X-Forwarded-For``, counted from its end, is the caller's (``common.gate``).
         operator_keys_file: File with SHA-256 hashes (``sha256:<hex>``, one a line) of platform operators' keys;
@@ -75,6 +76,7 @@ class Settings:
     invoker: str = ""
     content_bucket: str = ""
     report_bucket: str = ""
+    audit_bucket: str = ""
     allowed_origins: tuple[str, ...] = ()
     forwarded_hops: int = 2
     operator_keys_file: str = ""
@@ -141,6 +143,7 @@ class Settings:
             invoker=env.get("XYNERGY_INVOKER", ""),
             content_bucket=env.get("XYNERGY_CONTENT_BUCKET", f"{project}-xynergy-content"),
             report_bucket=env.get("XYNERGY_REPORT_BUCKET", f"{project}-xynergy-reports"),
+            audit_bucket=env.get("XYNERGY_AUDIT_BUCKET", f"{project}-xynergy-audit"),
             allowed_origins=tuple(filter(None, env.get("XYNERGY_ALLOWED_ORIGINS", "").split(","))),
             forwarded_hops=max(1, _whole("XYNERGY_FORWARDED_HOPS", env.get("XYNERGY_FORWARDED_HOPS"), 2)),
             operator_keys_file=env.get("XYNERGY_OPERATOR_KEYS_FILE", ""),

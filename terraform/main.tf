@@ -54,6 +54,7 @@ locals {
     FIRESTORE_DATABASE         = var.database_id
     GOOGLE_CLOUD_PROJECT       = var.project_id
     XYNERGY_ALLOWED_ORIGINS    = join(",", var.allowed_origins)
+    XYNERGY_AUDIT_BUCKET       = local.buckets["audit"].name
     XYNERGY_CONTENT_BUCKET     = local.buckets["content"].name
     XYNERGY_ENVIRONMENT        = "cloud"
     XYNERGY_FUNCTION_URL       = local.function_url
@@ -73,7 +74,9 @@ locals {
   }
 
   # Documents 000 and 004: what is kept how long, in days.
+  # Copies of the audit trails' chains outlive the longest a tenant may keep its trail.
   buckets = {
+    audit    = { days = 2600, name = "${var.project_id}-xynergy-audit" }
     content  = { days = 30, name = "${var.project_id}-xynergy-content" }
     reports  = { days = 365, name = "${var.project_id}-xynergy-reports" }
     research = { days = 90, name = "${var.project_id}-xynergy-research" }

@@ -52,6 +52,13 @@ locals {
     "storage:write" = "roles/storage.objectUser"
   }
 
+  # What is archived can be added to and read, and neither replaced nor deleted:
+  # whoever may write the database alone cannot make the copies agree with it.
+  _archive_roles = {
+    create = "roles/storage.objectCreator"
+    read   = "roles/storage.objectViewer"
+  }
+
   # Buckets that functions use; the others of document 004 wait for theirs.
   _function_buckets = toset(["content", "reports"])
 
@@ -78,14 +85,21 @@ locals {
   }
 
   bucket_roles = {
-    for name, needs in local.needs : name => merge([
+    for name, needs in local.needs : name => merge(concat([
       for permission, reason in needs : {
         for bucket in local._function_buckets : "${permission} ${bucket}" => {
           bucket = module.bucket[bucket].name
           role   = local._bucket_roles[permission]
         }
       } if contains(keys(local._bucket_roles), permission)
-    ]...)
+      ], [
+      for permission, reason in needs : {
+        for purpose, role in local._archive_roles : "${permission} ${purpose}" => {
+          bucket = module.bucket["audit"].name
+          role   = role
+        }
+      } if permission == "storage:archive"
+    ])...)
   }
 
   publishes = {
@@ -128,6 +142,7 @@ locals {
         contains(keys(local._bucket_roles), permission),
         permission == "kms:use",
         permission == "redis:use",
+        permission == "storage:archive",
         permission == "storage:sign",
         startswith(permission, "pubsub:publish:"),
         startswith(permission, "tasks:enqueue:"),

@@ -23,6 +23,7 @@ ROLES = {
     "kms:use": {"roles/cloudkms.cryptoKeyEncrypterDecrypter"},
     "pubsub:publish": {"roles/pubsub.publisher"},
     "redis:use": set(),
+    "storage:archive": {"roles/storage.objectCreator", "roles/storage.objectViewer"},
     "storage:read": {"roles/storage.objectViewer"},
     "storage:sign": {"roles/iam.serviceAccountTokenCreator"},
     "storage:write": {"roles/storage.objectUser"},
@@ -319,7 +320,8 @@ def test_functions_find_what_they_are_told(inventory: Inventory) -> None:
         service = function.block("service_config")
         environment = service["environment_variables"]
         assert environment["FIRESTORE_DATABASE"] == database["name"]
-        assert {environment["XYNERGY_CONTENT_BUCKET"], environment["XYNERGY_REPORT_BUCKET"]} <= buckets
+        told = {environment[f"XYNERGY_{name}_BUCKET"] for name in ("AUDIT", "CONTENT", "REPORT")}
+        assert told <= buckets
         for volume in service["secret_volumes"]:
             [version] = volume["versions"]
             assert f"{volume['mount_path']}/{version['path']}" == environment["XYNERGY_OPERATOR_KEYS_FILE"]

@@ -27,7 +27,8 @@ def domains() -> list[str]:
 def create_storage(clients: Clients) -> None:
     """Create the buckets and the fixed data sets, where they do not exist yet."""
     storage = clients.get(storage_client)
-    for name in (clients.settings.content_bucket, clients.settings.report_bucket):
+    settings = clients.settings
+    for name in (settings.content_bucket, settings.report_bucket, settings.audit_bucket):
         try:
             storage.create_bucket(name)
         except Conflict:
