@@ -201,7 +201,7 @@ def _tried(headers: Mapping[str, str]) -> str:
 def _key_holder(clients: Clients, credential: str, headers: Mapping[str, str], remote: str | None) -> Principal:
     principal = _key(clients, credential, headers, remote)
     if principal.tenant_id != PLATFORM_TENANT:
-        _check_tenant(clients, principal.tenant_id)
+        require_working_tenant(clients, principal.tenant_id)
     return principal
 
 
@@ -239,7 +239,7 @@ def _person(clients: Clients, claims: Mapping[str, Any]) -> Principal:
     tenant_id, role = claims.get("tenant_id"), claims.get("role")
     if not isinstance(tenant_id, str) or not TENANT_ID.fullmatch(tenant_id) or role not in get_args(TenantRole):
         raise Forbidden("claims_missing", "The ID token carries no tenant_id and role; the account is not set up")
-    _check_tenant(clients, tenant_id)
+    require_working_tenant(clients, tenant_id)
     user_id, profile = claims["sub"], _profile(claims)
     person = find_person(clients, user_id)
     if person is None or person.tenant_id != tenant_id:
@@ -300,7 +300,13 @@ def _firebase_claims(clients: Clients, credential: str) -> Mapping[str, Any]:
     return claims
 
 
-def _check_tenant(clients: Clients, tenant_id: str) -> None:
+def require_working_tenant(clients: Clients, tenant_id: str) -> None:
+    """Refuse to work for a tenant that may not work now.
+
+    Raises:
+        Forbidden: ``tenant_unknown``, ``tenant_suspended``, ``tenant_deletion_scheduled`` or ``tenant_deleted``.
+        Unavailable: The tenant cannot be looked up now.
+    """
     status = tenant_status(clients, tenant_id)
     if status is None:
         raise Forbidden("tenant_unknown", "The tenant of the credential does not exist")

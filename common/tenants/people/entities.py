@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from common.entity import Entity, Index, Personal, Unique
 from common.people import COLLECTION
-from common.tenants.people.models import Invite, User
+from common.tenants.people.models import FeatureFlag, Invite, User
 
 USERS = Entity(
     name="user",
@@ -43,6 +43,16 @@ USERS = Entity(
         Personal(field="settings", kind="text", erasure="delete"),
     ),
     purpose="Who may work in the tenant, in which role, and how the product is set up for them.",
+    private=("settings",),
+    kept={
+        "role": "Only an administrator gives a role, and the tenant keeps one administrator.",
+        "status": "Deactivating and activating end sessions, and the tenant keeps one administrator.",
+        "deactivated_at": "Belongs to the status.",
+        "sessions_valid_after": "Sessions that were ended stay ended.",
+        "email": "The identity provider says it.",
+        "email_verified": "The identity provider says it.",
+        "company_id": "The company may be archived by now.",
+    },
 )
 
 INVITES = Entity(
@@ -61,8 +71,12 @@ INVITES = Entity(
     indexes=(
         Index(fields=("tenant_id", "-created_at")),
         Index(fields=("tenant_id", "status", "-created_at")),
+        Index(fields=("tenant_id", "updated_at")),
     ),
     unindexed=("name",),
+    retention="operational",
+    aged_by="updated_at",
+    kept={"*": "An invite is made, revoked or accepted; none of that can be taken back."},
     personal=(
         Personal(field="email", kind="email", erasure="delete"),
         Personal(field="pending_email", kind="email", erasure="delete"),
@@ -71,4 +85,23 @@ INVITES = Entity(
         Personal(field="invited_by", kind="user_id", erasure="pseudonymise"),
     ),
     purpose="Whom the tenant asked to join, in which role, by whom, and what came of it.",
+)
+
+FEATURE_FLAGS = Entity(
+    name="feature_flag",
+    domain="tenants",
+    model=FeatureFlag,
+    collection="feature_flags",
+    key="feature_id",
+    events={
+        "created": "feature-flag-declared",
+        "updated": "feature-flag-updated",
+        "deleted": "feature-flag-deleted",
+    },
+    unique=(Unique(name="name", fields=("name",), code="feature_taken"),),
+    indexes=(Index(fields=("tenant_id", "name")),),
+    unindexed=("description",),
+    impersonal={"name": "Name of a feature."},
+    purpose="Which parts of the product are switched on for whom.",
+    readers=("admin", "manager", "user", "viewer"),
 )

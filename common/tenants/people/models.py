@@ -11,8 +11,9 @@ from pydantic_core import PydanticCustomError
 from common.api_keys import TenantRole
 from common.email_address import EmailAddress
 from common.model import Model, Timestamp
+from common.names import Name
 from common.people import PersonStatus
-from common.tenants.models import Name
+from common.tenants.companies.models import Company
 from common.time_zones import UTC_NAME, TimeZone
 
 Setting = str | bool | int | float | None
@@ -184,12 +185,10 @@ class InviteCreated(InviteView):
     """A new invite with what accepts it, which is never shown again. Nothing is sent: hand it on yourself.
 
     Attributes:
-        token: The token that accepts the invite (``POST /v1/invites/accept``).
-        link: Address of the deployment's application with the token, where one is configured; None otherwise.
+        token: The token that accepts the invite (``POST /v1/invites/accept``); put it into your application's link.
     """
 
     token: str
-    link: str | None
 
 
 class InviteAccept(Model):
@@ -253,6 +252,161 @@ class UserUpdate(Model):
     def _kept(self) -> Self:
         without_nulls(self, ("features",))
         return self
+
+
+class UserListQuery(Model):
+    """Which people to list; newest first.
+
+    Attributes:
+        company_id: Only people of this company.
+        role: Only people of this role.
+        status: Only people of this status.
+        limit: People a page.
+        cursor: ``next_cursor`` of the page before.
+    """
+
+    company_id: str | None = Field(default=None, max_length=64)
+    role: TenantRole | None = None
+    status: PersonStatus | None = None
+    limit: int = Field(default=50, ge=1, le=200)
+    cursor: str | None = Field(default=None, max_length=4096)
+
+
+class InviteListQuery(Model):
+    """Which invites to list; newest first.
+
+    Attributes:
+        status: Only invites of this status.
+        limit: Invites a page.
+        cursor: ``next_cursor`` of the page before.
+    """
+
+    status: InviteStatus | None = None
+    limit: int = Field(default=50, ge=1, le=200)
+    cursor: str | None = Field(default=None, max_length=4096)
+
+
+class FeatureFlag(Model):
+    """A feature flag of a tenant.
+
+    Attributes:
+        feature_id: Id.
+        name: Name by which it is asked for; unique in the tenant, never changed.
+        enabled: Default for everybody who has no value of their own.
+        self_service: Whether people switch it for themselves.
+        description: What it switches.
+        created_at: When it was declared.
+        updated_at: When it was changed last.
+    """
+
+    feature_id: str
+    name: str
+    enabled: bool
+    self_service: bool
+    description: str | None = None
+    created_at: Timestamp
+    updated_at: Timestamp
+
+
+class FeatureFlagCreate(Model):
+    """A feature flag to be declared.
+
+    Attributes:
+        name: Name by which it is asked for.
+        enabled: Default for everybody who has no value of their own.
+        self_service: Whether people switch it for themselves.
+        description: What it switches.
+    """
+
+    name: SettingName = Field(examples=["new_editor"])
+    enabled: bool = False
+    self_service: bool = False
+    description: Annotated[str, StringConstraints(max_length=500)] | None = None
+
+
+class FeatureFlagUpdate(Model):
+    """What changes about a feature flag; what is left out stays.
+
+    Attributes:
+        enabled: Default for everybody who has no value of their own.
+        self_service: Whether people switch it for themselves.
+        description: What it switches; null clears.
+    """
+
+    enabled: bool | None = Field(default=None, examples=[True])
+    self_service: bool | None = Field(default=None, examples=[True])
+    description: Annotated[str, StringConstraints(max_length=500)] | None = None
+
+    @model_validator(mode="after")
+    def _kept(self) -> Self:
+        without_nulls(self, ("enabled", "self_service"))
+        return self
+
+
+class Me(Model):
+    """The person who calls.
+
+    Attributes:
+        user_id: Id of the account at the identity provider.
+        tenant_id: The tenant.
+        email: Normalised e-mail address.
+        email_verified: Whether the provider has seen the person use it.
+        name: Display name.
+        username: Short name.
+        avatar_url: Address of a picture.
+        role: What the person may do.
+        company: The company the person works for, with its brand guidelines; None for none.
+        settings: What the person chose, by name.
+        features: Every feature flag of the tenant, as it counts for this person.
+        timezone: IANA name of the person's time zone.
+        onboarding_completed: Whether the person has been shown around.
+        created_at: Since when the person belongs to the tenant.
+        updated_at: When the person was changed last.
+    """
+
+    user_id: str
+    tenant_id: str
+    email: str
+    email_verified: bool
+    name: str | None
+    username: str | None
+    avatar_url: str | None
+    role: TenantRole
+    company: Company | None
+    settings: dict[str, Setting]
+    features: dict[str, bool]
+    timezone: str
+    onboarding_completed: bool
+    created_at: Timestamp
+    updated_at: Timestamp
+
+
+class MySettings(Model):
+    """Settings of the person who calls.
+
+    Attributes:
+        settings: What the person chose, by name.
+        features: Every feature flag of the tenant, as it counts for this person.
+        timezone: IANA name of the person's time zone.
+    """
+
+    settings: dict[str, Setting]
+    features: dict[str, bool]
+    timezone: str
+
+
+class MySettingsUpdate(Model):
+    """What changes about the caller's settings: they are merged, null takes one away.
+
+    Attributes:
+        settings: Settings by name.
+        features: Feature flags by name, those that are people's own choice; null returns to the tenant's default.
+    """
+
+    settings: SettingsChange | None = None
+    features: Annotated[dict[SettingName, bool | None], Field(max_length=MAX_FLAGS)] | None = Field(
+        default=None, examples=[{"new_editor": True}]
+    )
 
 
 class RoleChange(Model):
