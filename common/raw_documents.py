@@ -30,6 +30,21 @@ Snapshot = Any
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
+def plain(value: object) -> Any:
+    """Return a value of Firestore's client as deliveries carry it."""
+    match value:
+        case firestore.DocumentReference():
+            return {"reference": value.path}
+        case firestore.GeoPoint():
+            return {"latitude": value.latitude, "longitude": value.longitude}
+        case dict():
+            return {name: plain(item) for name, item in value.items()}
+        case list():
+            return [plain(item) for item in value]
+        case _:
+            return value
+
+
 def parent(entity: EntityRecord, tenant_id: str) -> str:
     """Return the path of the collection with a tenant's documents."""
     return f"tenants/{tenant_id}/{entity.collection}" if entity.location == "tenant" else entity.collection

@@ -16,6 +16,7 @@ from common.deliveries import DocumentDelivery, DocumentVersion
 from common.errors import NotFound, PoisonEvent
 from common.events import EventMetadata
 from common.firestore_calls import bounded, translated
+from common.raw_documents import plain
 from common.registry import EntityRecord, entities
 from common.relay import envelope_of
 from common.warehouse.rows import LogRow, row_of
@@ -153,7 +154,7 @@ def _row(entity: EntityRecord, snapshot: Any) -> LogRow:
     if entity.table is None:
         raise ValueError(f"{entity.name} has no table")
     version = DocumentVersion(
-        fields={name: _plain(value) for name, value in (snapshot.to_dict() or {}).items()},
+        fields={name: plain(value) for name, value in (snapshot.to_dict() or {}).items()},
         create_time=snapshot.create_time,
         update_time=snapshot.update_time,
     )
@@ -167,18 +168,3 @@ def _row(entity: EntityRecord, snapshot: Any) -> LogRow:
     )
     envelope = envelope_of(entity, change, EventMetadata(correlation_id="backfill"), f"{entity.name}-backfilled")
     return row_of(entity.table, envelope)
-
-
-def _plain(value: object) -> Any:
-    """Return a value of Firestore's client as deliveries carry it."""
-    match value:
-        case firestore.DocumentReference():
-            return {"reference": value.path}
-        case firestore.GeoPoint():
-            return {"latitude": value.latitude, "longitude": value.longitude}
-        case dict():
-            return {name: _plain(item) for name, item in value.items()}
-        case list():
-            return [_plain(item) for item in value]
-        case _:
-            return value
