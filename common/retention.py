@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 
+PURPOSE = "platform-retention"
+"""Purpose of the marks (``common.warehouse.marks``) on tenants with something whose time is over."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RetentionClass:

@@ -27,6 +27,7 @@ LEGAL_HOLDS = Entity(
         Personal(field="placed_by", kind="user_id", erasure="pseudonymise"),
         Personal(field="released_by", kind="user_id", erasure="pseudonymise"),
     ),
+    impersonal={"subject_digests": "Keyed digests: they tell nobody who does not know the person already."},
     purpose="What must not be destroyed while a claim is open, by whose order and why.",
     retention="accountability",
     aged_by="released_at",

@@ -73,6 +73,7 @@ class PrivacyRequest(Model):
         verified_at: When the person was verified; None where they were not (yet).
         plan_job_id: Job of the plan of an erasure.
         job_id: Job that carries it out.
+        waits: Whether a legal hold keeps it from going on.
         waiting: What it waits for; None for nothing.
         problem: Code of why its job failed last; None where it did not.
         outcome: What was done, or why it was refused, in writing.
@@ -99,6 +100,7 @@ class PrivacyRequest(Model):
     verified_at: Timestamp | None = None
     plan_job_id: uuid.UUID | None = None
     job_id: uuid.UUID | None = None
+    waits: bool = False
     waiting: Waiting | None = None
     problem: str | None = None
     outcome: str | None = None

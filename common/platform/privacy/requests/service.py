@@ -176,7 +176,7 @@ def closed(request: StoredRequest, status: str, outcome: str, now: datetime) -> 
     """Return a request that is over."""
     deadline = "met" if now <= request.due_at else "missed"
     ended = {"status": status, "outcome": outcome, "closed_at": now, "updated_at": now, "deadline": deadline}
-    return request.model_copy(update={**ended, "alarm_at": None, "waiting": None, "verification": None})
+    return request.model_copy(update={**ended, "alarm_at": None, "waits": False, "waiting": None, "verification": None})
 
 
 def require_open(request: PrivacyRequest) -> None:

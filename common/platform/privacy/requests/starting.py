@@ -1,8 +1,8 @@
-"""Beginning what a request asks for, and following it to its end.
+"""Beginning what a request asks for.
 
 Access and erasure are jobs; an erasure is planned first and begun with the plan's token. Objections and restrictions
-are flags that ``restriction_of`` reads: setting them is all there is to do. When a job ends, its event ends the request
-(or opens it again, with the reason). What a legal hold keeps waits, and goes on when the hold is released.
+are flags that ``restriction_of`` reads: setting them is all there is to do. What a legal hold keeps waits, and goes on
+when the hold is released (``following``).
 """
 
 from __future__ import annotations
@@ -14,23 +14,20 @@ from common import suppression
 from common.answers import Record
 from common.context import Context
 from common.errors import Conflict, Locked, Unprocessable
-from common.events import Envelope
-from common.jobs.entities import JOBS
 from common.platform.privacy import access, erasure
 from common.platform.privacy.requests.entities import PRIVACY_REQUESTS
 from common.platform.privacy.requests.models import PrivacyRequest, RequestStart, StoredRequest, Waiting
 from common.platform.privacy.requests.service import closed, require_open
-from common.protection.entities import LEGAL_HOLDS, RESTRICTIONS
+from common.protection.entities import RESTRICTIONS
+from common.protection.holds import active
 from common.protection.models import Restriction
 from common.protection.restrictions import restriction_id
 from common.protection.subjects import Subject
-from common.store import Repository, Work, transact, write_record
+from common.store import Work, transact, write_record
 
 UNVERIFIED = frozenset({"objection", "restriction"})
 """What may be begun without proof of who asks: it only keeps data from being used."""
 FLAGS_SET = "What was asked for is noted, and every use of the data asks for it first."
-DONE = {"access": "The export was made and can be handed to the person.", "erasure": "The person's data was erased."}
-WAITING_AT_ONCE = 200
 
 
 def start(
@@ -61,57 +58,12 @@ def start(
         raise
 
 
-def job_ended(context: Context, envelope: Envelope, now: datetime | None = None) -> None:
-    """Take note of the end of a job that a request began; other jobs, and a second delivery, change nothing.
-
-    Raises:
-        Unavailable: Firestore does not answer; the delivery is tried again.
-    """
-    change = envelope.payload
-    request_id = (change.data.get("parameters") or {}).get("request_id")
-    if change.entity != JOBS.name or change.data.get("type") not in {access.JOB, erasure.JOB, erasure.PLAN_JOB}:
-        return
-    if not isinstance(request_id, str):
-        return
-    now = now or datetime.now(UTC)
-
-    def work(work: Work) -> None:
-        record = work.find(PRIVACY_REQUESTS, request_id)
-        if record is not None:
-            work.update(PRIVACY_REQUESTS, record, _followed(record.value, change.data, now))
-
-    transact(context.for_tenant(envelope.tenant_id), work)
-
-
-def hold_released(context: Context, envelope: Envelope, now: datetime | None = None) -> int:
-    """Begin what waited for a hold that was released; what another hold keeps waits on. Return how many began.
-
-    Raises:
-        Unavailable: A dependency does not answer; the delivery is tried again.
-    """
-    if envelope.payload.entity != LEGAL_HOLDS.name:
-        return 0
-    tenant, begun = context.for_tenant(envelope.tenant_id), 0
-    waiting = Repository(PRIVACY_REQUESTS, tenant).select(
-        [("waiting.hold_ids", "array_contains", envelope.payload.document_id)], (), WAITING_AT_ONCE
-    )
-    for record in waiting:
-        found = record.value.waiting
-        confirm = None if found is None else found.confirm
-        try:
-            start(tenant, record.value.request_id, RequestStart(confirm=confirm), now)
-        except (Locked, Conflict):
-            continue  # another hold keeps it, or somebody was faster; both are written in the request
-        begun += 1
-    return begun
-
-
 def _started(work: Work, request: StoredRequest, confirm: str | None, now: datetime) -> StoredRequest:
     """Return the request once its work is begun in the same transaction."""
     if request.type in UNVERIFIED:
         _flag(work, request, now)
         return closed(request, "done", FLAGS_SET, now)
-    begun = {"updated_at": now, "waiting": None, "problem": None}
+    begun = {"updated_at": now, "waits": False, "waiting": None, "problem": None}
     if request.type == "rectification":
         return request.model_copy(update={**begun, "status": "in_progress"})
     subject, request_id = _subject(request), str(request.request_id)
@@ -172,31 +124,21 @@ def _flag(work: Work, request: StoredRequest, now: datetime) -> None:
 
 
 def _wait(context: Context, request_id: uuid.UUID, confirm: str | None, error: Locked, now: datetime) -> None:
-    """Note what a request waits for, so that the release of the hold goes on with it."""
+    """Note what a request waits for, so that the release of the hold goes on with it.
+
+    A hold that was released meanwhile releases nothing later: then the caller's refusal is all there is.
+    """
 
     def work(work: Work) -> None:
+        if not active(context, work):
+            return
         record = work.get(PRIVACY_REQUESTS, str(request_id))
         request = record.value
         since = now if request.waiting is None else request.waiting.since
         hold_ids = [str(name) for name in error.details["hold_ids"]]  # type: ignore[attr-defined]
         waiting = Waiting(since=since, hold_ids=hold_ids, plan_job_id=request.plan_job_id, confirm=confirm)
-        work.update(PRIVACY_REQUESTS, record, request.model_copy(update={"waiting": waiting, "updated_at": now}))
+        work.update(
+            PRIVACY_REQUESTS, record, request.model_copy(update={"waits": True, "waiting": waiting, "updated_at": now})
+        )
 
     transact(context, work, answers=False)
-
-
-def _followed(request: StoredRequest, job: dict[str, object], now: datetime) -> StoredRequest:
-    """Return a request once its job has ended; unchanged where the job is not its own (any more)."""
-    job_id, status = uuid.UUID(str(job["job_id"])), job.get("status")
-    planned = job_id == request.plan_job_id and request.status == "verified"
-    carried = job_id == request.job_id and request.status == "in_progress"
-    if carried and status == "succeeded":
-        ended = closed(request, "done", DONE[request.type], now)
-        erased = {"email": None, "user_id": None, "details": None} if request.type == "erasure" else {}
-        return ended.model_copy(update=erased)
-    if not (planned or carried) or status not in {"failed", "cancelled"}:
-        return request
-    error = job.get("error")
-    code = error.get("code") if isinstance(error, dict) else None
-    problem = {"problem": str(code or status), "updated_at": now}
-    return request.model_copy(update={**problem, "status": "verified", "job_id": None} if carried else problem)
