@@ -1,4 +1,4 @@
-"""Let privacy requests follow the jobs that carry them out, and go on when a legal hold is released."""
+"""Let privacy requests follow the jobs that carry them out."""
 
 from common.context import Context
 from common.events import Envelope
@@ -9,12 +9,12 @@ from triggers import message
 @message.subscribe(
     "platform-events",
     filter='attributes.event_type = "job-succeeded" OR attributes.event_type = "job-failed"'
-    ' OR attributes.event_type = "job-cancelled" OR attributes.event_type = "legal-hold-released"',
+    ' OR attributes.event_type = "job-cancelled"',
     needs={
-        "firestore:write": "Ends the request of a job, or begins what waited for a hold.",
+        "firestore:write": "Ends the request of a job, or opens it again.",
         "kms:use": "Seals whom a job is about that goes on.",
     },
 )
 def privacy_request_follow(envelope: Envelope, context: Context) -> None:
-    """End a request with its job, open it again where the job failed, and begin what waited for a released hold."""
-    following.follow(context, envelope)
+    """End a request with its job, or open it again where the job failed; jobs of other kinds are none of its business."""
+    following.job_ended(context, envelope)

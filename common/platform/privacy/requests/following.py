@@ -15,7 +15,6 @@ from common.platform.privacy.requests.entities import PRIVACY_REQUESTS
 from common.platform.privacy.requests.models import RequestStart, StoredRequest, Waiting
 from common.platform.privacy.requests.service import closed
 from common.platform.privacy.requests.starting import start
-from common.protection.entities import LEGAL_HOLDS
 from common.retention import PURPOSE as RETENTION
 from common.store import Repository, Work, transact
 from common.warehouse.marks import EVERYTHING, set_marks
@@ -25,28 +24,15 @@ WAITING_AT_ONCE = 200
 """Waiting requests that one release lets go on."""
 
 
-def follow(context: Context, envelope: Envelope, now: datetime | None = None) -> None:
-    """Take note of the end of a job or the release of a hold; a second delivery changes nothing.
-
-    Raises:
-        Unavailable: A dependency does not answer; the delivery is tried again.
-    """
-    now = now or datetime.now(UTC)
-    if envelope.payload.entity == JOBS.name:
-        job_ended(context, envelope, now)
-    elif envelope.payload.entity == LEGAL_HOLDS.name:
-        hold_released(context, envelope, now)
-
-
-def job_ended(context: Context, envelope: Envelope, now: datetime) -> None:
+def job_ended(context: Context, envelope: Envelope, now: datetime | None = None) -> None:
     """Take note of the end of a job that a request began; other jobs, and a second delivery, change nothing.
 
     Raises:
         Unavailable: Firestore does not answer; the delivery is tried again.
     """
-    change = envelope.payload
+    change, now = envelope.payload, now or datetime.now(UTC)
     request_id = (change.data.get("parameters") or {}).get("request_id")
-    if change.data.get("type") not in {access.JOB, erasure.JOB, erasure.PLAN_JOB}:
+    if change.entity != JOBS.name or change.data.get("type") not in {access.JOB, erasure.JOB, erasure.PLAN_JOB}:
         return
     if not isinstance(request_id, str):
         return
@@ -63,13 +49,13 @@ def job_ended(context: Context, envelope: Envelope, now: datetime) -> None:
         _go_on(tenant, request, now)  # the hold may have been released before this was written
 
 
-def hold_released(context: Context, envelope: Envelope, now: datetime) -> int:
+def hold_released(context: Context, envelope: Envelope, now: datetime | None = None) -> int:
     """Begin what waited for a hold that was released; what another hold keeps waits on. Return how many began.
 
     Raises:
         Unavailable: A dependency does not answer; the delivery is tried again.
     """
-    tenant = context.for_tenant(envelope.tenant_id)
+    tenant, now = context.for_tenant(envelope.tenant_id), now or datetime.now(UTC)
     set_marks(tenant, tenant.tenant_id, [(RETENTION, EVERYTHING)])
     waiting = Repository(PRIVACY_REQUESTS, tenant).select([("waits", "==", True)], (), WAITING_AT_ONCE)
     return sum(_go_on(tenant, record.value, now) for record in waiting)
