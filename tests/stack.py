@@ -260,7 +260,8 @@ class Stack:
     def tenant(self, tenant_id: str | None = None, **options: Any) -> TenantHandle:
         """Make a tenant, wait until it is active, and make a key; ``options`` are those of ``key``."""
         tenant_id = tenant_id or f"t{uuid.uuid4().hex[:12]}"
-        made = self.post("/v1/tenants", {"tenant_id": tenant_id, "name": f"Test {tenant_id}"})
+        body = {"tenant_id": tenant_id, "name": f"Test {tenant_id}", "tier": "enterprise"}
+        made = self.post("/v1/tenants", body)
         assert made.status_code == 201, made.text
         self.wait_for(
             lambda: self.get(f"/v1/tenants/{tenant_id}").json()["status"] == "active", what=f"{tenant_id} is active"

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from common import cache
+from common import cache, quotas
 from common.answers import Cached, Page, Record
 from common.aso.caches import ASO_CONTENT
 from common.aso.content_models import ArchiveRequest, ContentCreate, ContentQuery, ContentUpdate, PublishRequest
@@ -38,7 +38,9 @@ def create(context: Context, body: ContentCreate) -> Record[ContentPiece]:
         Unprocessable: ``hub_required``, ``hub_has_no_hub``, ``hub_not_found``, ``hub_not_hub``, ``hub_archived``,
             ``invalid_url``.
         Conflict: ``url_taken``.
+        Forbidden: ``quota_exceeded``.
     """
+    quotas.check(context, "content_pieces")
     now = datetime.now(UTC)
     piece = _completed(
         ContentPiece(

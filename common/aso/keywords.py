@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from common import cache
+from common import cache, quotas
 from common.answers import Cached, Page, Record, RowResult, RowResults
 from common.aso.caches import ASO_KEYWORDS
 from common.aso.changes import KeywordChange, Watch
@@ -56,18 +56,19 @@ def upsert(context: Context, rows: Sequence[Any], watch: Watch | None = None) ->
 
     Returns:
         One result a row: ``created``, ``updated``, ``unchanged``, or ``refused`` with 422 (invalid,
-        ``duplicate_in_batch``, ``content_not_found``).
+        ``duplicate_in_batch``, ``content_not_found``) or 403 (``quota_exceeded``, a new keyword beyond the quota).
     """
     batch: Batch[KeywordRow, KeywordSummary] = Batch(KeywordRow, rows)
     ids = _refuse_duplicates(context, batch)
     for indexes in in_chunks(list(batch.accepted), CHUNK):
         chunk = {index: batch.accepted[index] for index in indexes}
-        outcome = transact_anew(
-            context, functools.partial(_upserted, rows=chunk, ids=ids, watch=watch), {"keyword_exists"}
-        )
+        room = quotas.room(context, "keywords", len(chunk))
+        work = functools.partial(_upserted, rows=chunk, ids=ids, watch=watch, room=room)
+        outcome = transact_anew(context, work, {"keyword_exists"})
+        quotas.added(context, "keywords", sum(each.outcome == "created" for each in outcome.results.values()))
         batch.settle(outcome.results)
         for index, refusal in outcome.refused.items():
-            batch.refuse(index, 422, refusal.code, refusal.detail, refusal.field)
+            batch.refuse(index, refusal.status, refusal.code, refusal.detail, refusal.field)
     return batch.results()
 
 
@@ -145,6 +146,10 @@ class _Refusal:
     code: str
     detail: str
     field: str
+    status: int = 422
+
+
+FULL = _Refusal("quota_exceeded", "The tenant has as many keywords as its quota allows.", "/keyword", 403)
 
 
 @dataclass(slots=True)
@@ -168,8 +173,10 @@ def _refuse_duplicates(context: Context, batch: Batch[KeywordRow, KeywordSummary
     return {index: keyword_id for keyword_id, index in first.items()}
 
 
-def _upserted(work: Work, rows: Mapping[int, KeywordRow], ids: Mapping[int, str], watch: Watch | None) -> _Chunk:
-    """Create or change the keywords of one transaction."""
+def _upserted(
+    work: Work, rows: Mapping[int, KeywordRow], ids: Mapping[int, str], watch: Watch | None, room: int | None
+) -> _Chunk:
+    """Create or change the keywords of one transaction, no more new ones than there is room for (None: no limit)."""
     now = datetime.now(UTC)
     chunk = _Chunk()
     known = work.get_many(KEYWORDS, [ids[index] for index in rows])
@@ -180,6 +187,8 @@ def _upserted(work: Work, rows: Mapping[int, KeywordRow], ids: Mapping[int, str]
         before = new_keyword(work.context.tenant_id, row.keyword, now) if record is None else record.value
         after = changed_by(before, row, now)
         refusal = _refusal(row, after, pieces)
+        if refusal is None and record is None and room is not None:
+            refusal, room = (FULL, room) if room == 0 else (None, room - 1)
         if refusal is not None:
             chunk.refused[index] = refusal
         else:

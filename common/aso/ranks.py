@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from common import quotas
 from common.answers import Record, RowResult, RowResults
 from common.aso.changes import KeywordChange, ObservationChange, Watch
 from common.aso.entities import KEYWORDS, RANK_OBSERVATIONS
@@ -46,17 +47,16 @@ def record(
 
     Returns:
         One result a row: ``created``, ``updated`` (a failed check that succeeded after all), ``unchanged``, or
-        ``refused``: 404 ``keyword_not_found``, 409 ``observation_conflict``, 422 invalid (``invalid_state``,
-        ``future_check``, ...).
+        ``refused``: 403 ``quota_exceeded`` (a new keyword beyond the quota), 404 ``keyword_not_found``, 409
+        ``observation_conflict``, 422 invalid (``invalid_state``, ``future_check``, ...).
     """
     batch: Batch[RankRow, RankObservation] = Batch(RankRow, rows)
     for indexes in in_chunks(list(batch.accepted), CHUNK):
         chunk = {index: batch.accepted[index] for index in indexes}
-        recorded = transact_anew(
-            context,
-            functools.partial(_recorded, rows=chunk, create_missing=create_missing, watch=watch),
-            {"keyword_exists", "rank_observation_exists"},
-        )
+        room = quotas.room(context, "keywords", len(chunk)) if create_missing else None
+        work = functools.partial(_recorded, rows=chunk, create_missing=create_missing, watch=watch, room=room)
+        recorded = transact_anew(context, work, {"keyword_exists", "rank_observation_exists"})
+        quotas.added(context, "keywords", recorded.followed)
         batch.settle(recorded.results)
         for index, (status, code, detail) in recorded.refused.items():
             batch.refuse(index, status, code, detail)
@@ -85,10 +85,16 @@ class _Recorded:
 
     results: dict[int, RowResult[RankObservation]] = field(default_factory=dict)
     refused: dict[int, tuple[int, str, str]] = field(default_factory=dict)
+    followed: int = 0
 
 
-def _recorded(work: Work, rows: Mapping[int, RankRow], *, create_missing: bool, watch: Watch | None) -> _Recorded:
-    """Record the rows of one transaction."""
+FULL = (403, "quota_exceeded", "The tenant has as many keywords as its quota allows.")
+
+
+def _recorded(
+    work: Work, rows: Mapping[int, RankRow], *, create_missing: bool, watch: Watch | None, room: int | None
+) -> _Recorded:
+    """Record the rows of one transaction; ``room`` is how many keywords may be new, None without a limit."""
     now = datetime.now(UTC)
     recorded = _Recorded()
     tenant_id = work.context.tenant_id
@@ -99,7 +105,11 @@ def _recorded(work: Work, rows: Mapping[int, RankRow], *, create_missing: bool, 
     for index, row in rows.items():
         keyword = keywords.get(ids[index])
         if keyword is None and create_missing and row.keyword_id is None and row.keyword is not None:
+            if room is not None and recorded.followed >= room:
+                recorded.refused[index] = FULL
+                continue
             keyword = keywords[ids[index]] = new_keyword(tenant_id, row.keyword, now)
+            recorded.followed += 1
         if keyword is None:
             recorded.refused[index] = (404, "keyword_not_found", "This keyword is not followed.")
         elif row.keyword is not None and keyword.keyword_id != keyword_id_of(tenant_id, row.keyword):

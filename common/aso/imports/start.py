@@ -6,7 +6,7 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from common import objects
+from common import objects, quotas
 from common.answers import Answer
 from common.aso.imports.asked import as_of_of, check_days, check_range, day_of, encoding_of, mapping_of
 from common.aso.imports.entities import IMPORTS
@@ -40,11 +40,13 @@ def start(context: Context, upload: Upload, query: ImportQuery) -> Answer[JobVie
         BadRequest: ``malformed_form``.
         UnsupportedMediaType: ``unsupported_file_type``: no text table.
         Unprocessable: ``invalid_range``, ``period_required``, or what ``plan_of`` raises.
+        Forbidden: ``quota_exceeded``.
     """
     check_range(query, datetime.now(UTC).date())
     upload = file_of(upload)
     plan = plan_of(upload.content, query.format, mapping_of(query), encoding_of(query))
     check_days(plan, query)
+    quotas.check(context, "imports_per_day")
     job_id = uuid7()
     path = f"imports/{job_id}/source.csv"
     content_digest = hashlib.sha256(upload.content).hexdigest()
