@@ -61,6 +61,8 @@ class Settings:
         search_console_url: Address of the Search Console API; empty means that it is not called.
         kms_key: The key-encryption key that wraps tenants' data keys: in the cloud a key of Cloud KMS
             (``projects/.../locations/.../keyRings/.../cryptoKeys/...``), at home ``file:`` and the path of a key file.
+        oauth_clients: What this deployment is registered as with providers of accounts, as JSON
+            (``XYNERGY_OAUTH_CLIENTS``, a secret, read by ``common.tenants.accounts.providers``); empty: with none.
         search_console_calls: Calls to it that a tenant's synchronisation may make a day; each may load rows, and
             BigQuery takes 1,500 load jobs a table and day.
         emulators: The emulator variables that are set, by name.
@@ -89,6 +91,7 @@ class Settings:
     search_console_url: str = ""
     search_console_calls: int = 1000
     kms_key: str = ""
+    oauth_clients: str = ""
     emulators: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -156,6 +159,7 @@ class Settings:
             search_console_url=env.get("XYNERGY_SEARCH_CONSOLE_URL", "" if name == "local" else SEARCH_CONSOLE),
             search_console_calls=_whole("XYNERGY_SEARCH_CONSOLE_CALLS", env.get("XYNERGY_SEARCH_CONSOLE_CALLS"), 1000),
             kms_key=kms_key,
+            oauth_clients=env.get("XYNERGY_OAUTH_CLIENTS", ""),
             emulators=emulators,
         )
 

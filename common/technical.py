@@ -72,6 +72,10 @@ RANK_CLAIMS = TechnicalCollection(path="system/ranks/claims", ttl="expires_at")
 RANK_NOISE = TechnicalCollection(path="system/ranks/noise", ttl="expires_at", unindexed=("looks", "alerted"))
 INVITE_TOKENS = TechnicalCollection(path="system/credentials/invites", ttl="expires_at")
 DATA_KEYS = TechnicalCollection(path="system/crypto/data_keys", unindexed=("keys", "pepper"))
+OAUTH_STATES = TechnicalCollection(
+    path="system/oauth/states", ttl="expires_at", unindexed=("verifier", "nonce", "scopes", "redirect")
+)
+OAUTH_LEASES = TechnicalCollection(path="system/oauth/leases", ttl="expires_at")
 PRIVACY_CASES = TechnicalCollection(path="system/privacy/cases", ttl="expires_at", unindexed=("subject",))
 ERASURES = TechnicalCollection(path="system/privacy/erasures", ttl="expires_at")
 ERASED_PEOPLE = TechnicalCollection(path="system/privacy/erased_people")
@@ -90,7 +94,7 @@ COLLECTIONS = (
     *(IMPORT_CHANGES, IMPORT_REMAINS),
     *(RANK_PLANS, RANK_BUDGETS, RANK_CLAIMS, RANK_NOISE),
     SEARCH_CONSOLE_CALLS,
-    DATA_KEYS,
+    *(DATA_KEYS, OAUTH_STATES, OAUTH_LEASES),
     INVITE_TOKENS,
     *(PRIVACY_CASES, ERASURES, ERASED_PEOPLE),
 )
