@@ -94,6 +94,7 @@ class EntityRecord:
     schema_version: int
     retention: str = "tenant_life"
     aged_by: str | None = None
+    aged_by_day: bool = False
     ttl: str | None = None
     unique: tuple[UniqueRecord, ...] = ()
 
@@ -146,6 +147,7 @@ def _entity(record: Mapping[str, Any]) -> EntityRecord:
         schema_version=record["schema_version"],
         retention=record["retention"],
         aged_by=record["aged_by"],
+        aged_by_day=record["aged_by_day"],
         ttl=record["ttl"],
         unique=tuple(UniqueRecord(**{**rule, "fields": tuple(rule["fields"])}) for rule in record["unique"]),
     )

@@ -13,6 +13,7 @@ import json
 import sys
 import typing
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from types import ModuleType, NoneType, UnionType
 from typing import Any, Union
@@ -91,6 +92,7 @@ def render(entities: list[Entity[Any]], facts: list[Facts]) -> str:
         for rule in record["unique"]:
             rule["fields"] = [stored_name(entity.model, name) for name in rule["fields"]]
         record["table"] = None if entity.table is None else dataclasses.asdict(entity.table)
+        record["aged_by_day"] = entity.aged_by is not None and _is_day(annotation_of(entity.model, entity.aged_by))
         for name in ("events", "impersonal", "kept"):
             record[name] = dict(record[name])
         records.append(record)
@@ -129,6 +131,12 @@ def shape_of(annotation: Any) -> dict[str, Any]:
     if NoneType in kinds:
         return {"repeated": False, "emptied": None}
     return {"repeated": False, "emptied": {} if dict in kinds else ""}
+
+
+def _is_day(annotation: Any) -> bool:
+    """Tell whether a field is a calendar day, which is stored as text, and not a time."""
+    kinds = (annotation, *typing.get_args(annotation))
+    return not any(isinstance(kind, type) and issubclass(kind, datetime) for kind in kinds)
 
 
 def _column_shape(kind: str) -> dict[str, Any]:

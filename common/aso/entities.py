@@ -210,6 +210,7 @@ RANK_OBSERVATIONS = Entity(
         Index(fields=("tenant_id", "keyword_id", "-date")),
         Index(fields=("tenant_id", "keyword_id", "device", "date")),
         Index(fields=("tenant_id", "keyword_id", "locale", "date")),
+        Index(fields=("tenant_id", "date")),  # retention
     ),
     unindexed=(
         *("url", "features", "impressions", "clicks", "position", "depth"),
@@ -247,4 +248,6 @@ RANK_OBSERVATIONS = Entity(
     ),
     caches=(ASO_STATS, ASO_RANK_VIEWS),
     wakes=(SCAN,),
+    retention="analytics",
+    aged_by="date",
 )

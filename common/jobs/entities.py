@@ -21,10 +21,13 @@ JOBS = Entity(
         Index(fields=("tenant_id", "status", "-created_at")),
         Index(fields=("tenant_id", "type", "-created_at")),
         Index(fields=("tenant_id", "status", "type", "-created_at")),
+        Index(fields=("tenant_id", "finished_at")),  # retention
         Index(fields=("status", "updated_at")),  # the sweep looks at all tenants
     ),
     unindexed=("parameters", "checkpoint", "result", "error", "lease", "progress"),
     personal=(Personal(field="created_by", kind="user_id", erasure="pseudonymise"),),
     impersonal={"lease.owner": "Id of the delivery that runs the job, not of a person."},
     purpose="Long work that people asked for: its progress, its result and who waits for it.",
+    retention="operational",
+    aged_by="finished_at",
 )

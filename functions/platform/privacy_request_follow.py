@@ -16,5 +16,5 @@ from triggers import message
     },
 )
 def privacy_request_follow(envelope: Envelope, context: Context) -> None:
-    """End a request with its job, or open it again where the job failed; jobs of other kinds are none of its business."""
+    """End a request with its job, or open it again where the job failed; other jobs are none of its business."""
     following.job_ended(context, envelope)

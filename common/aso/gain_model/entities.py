@@ -43,7 +43,10 @@ OPPORTUNITY_OUTCOMES = Entity(
         Index(fields=("tenant_id", "-measured_at")),
         Index(fields=("tenant_id", "opportunity_id", "-measured_at")),
         Index(fields=("tenant_id", "horizon_days", "-measured_at")),
+        Index(fields=("tenant_id", "date")),  # retention
     ),
+    retention="analytics",
+    aged_by="date",
     table=Table(
         dataset=DATASET,
         name="opportunity_outcomes",

@@ -21,9 +21,12 @@ IMPORTS = Entity(
         Index(fields=("tenant_id", "-created_at")),
         Index(fields=("tenant_id", "status", "-created_at")),
         Index(fields=("tenant_id", "format", "-created_at")),
+        Index(fields=("tenant_id", "created_at")),  # retention
     ),
     unindexed=("mapping", "warnings", "counts", "undo", "digest", "filename"),
     personal=(Personal(field="created_by", kind="user_id", erasure="pseudonymise"),),
     impersonal={"filename": "Name of a file, as the tool that exported it chose it."},
     purpose="What was read from files and connected tools, so that figures have a source and an import can be undone.",
+    retention="analytics",
+    aged_by="created_at",
 )

@@ -49,7 +49,10 @@ PAGE_AUDITS = Entity(
     collection="page_audits",
     key="audit_id",
     events={"created": "page-audited", "deleted": "page-audit-deleted"},
-    indexes=(Index(fields=("tenant_id", "content_id", "-created_at")),),
+    indexes=(
+        Index(fields=("tenant_id", "content_id", "-created_at")),
+        Index(fields=("tenant_id", "created_at")),  # retention
+    ),
     unindexed=("checks", "readability", "secondary_keywords", "title", "keyword", "url"),
     table=Table(
         dataset=DATASET,
@@ -69,6 +72,8 @@ PAGE_AUDITS = Entity(
         cluster=("content_id",),
         immutable=True,
     ),
+    retention="analytics",
+    aged_by="created_at",
 )
 
 SITE_AUDITS = Entity(
@@ -78,7 +83,10 @@ SITE_AUDITS = Entity(
     collection="site_audits",
     key="audit_id",
     events={"created": "site-audit-completed", "deleted": "site-audit-deleted"},
-    indexes=(Index(fields=("tenant_id", "-created_at")),),
+    indexes=(
+        Index(fields=("tenant_id", "-created_at")),
+        Index(fields=("tenant_id", "created_at")),  # retention
+    ),
     unindexed=("findings",),
     table=Table(
         dataset=DATASET,
@@ -99,4 +107,6 @@ SITE_AUDITS = Entity(
         partition="created_at",
         immutable=True,
     ),
+    retention="analytics",
+    aged_by="created_at",
 )

@@ -43,4 +43,5 @@ SEARCH_PERFORMANCE = Facts(
     ),
     caches=(ASO_PERFORMANCE,),
     wakes=(CTR_FIT, TRAFFIC, DECAY_SCAN, CANNIBALIZATION_SCAN),
+    retention="analytics",
 )

@@ -22,6 +22,7 @@ RANK_ALERTS = Entity(
         Index(fields=("tenant_id", "status", "-created_at")),
         Index(fields=("tenant_id", "direction", "-created_at")),
         Index(fields=("tenant_id", "keyword_id", "-created_at")),
+        Index(fields=("tenant_id", "created_at")),  # retention
     ),
     unindexed=("url", "previous_url", "note", "band_low", "band_high", "observation_id"),
     personal=(
@@ -29,4 +30,6 @@ RANK_ALERTS = Entity(
         Personal(field="note", kind="text", erasure="clear"),
     ),
     purpose="Which moves of a ranking were told to whom it concerns, and who took note of them.",
+    retention="analytics",
+    aged_by="created_at",
 )
