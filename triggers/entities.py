@@ -18,7 +18,7 @@ from pathlib import Path
 from types import ModuleType, NoneType, UnionType
 from typing import Any, Union
 
-from pydantic import BaseModel
+from pydantic import AwareDatetime, BaseModel
 
 from common.documents import stored_name
 from common.entity import Entity, Facts
@@ -135,8 +135,10 @@ def shape_of(annotation: Any) -> dict[str, Any]:
 
 def _is_day(annotation: Any) -> bool:
     """Tell whether a field is a calendar day, which is stored as text, and not a time."""
-    kinds = (annotation, *typing.get_args(annotation))
-    return not any(isinstance(kind, type) and issubclass(kind, datetime) for kind in kinds)
+    inner = typing.get_args(annotation)
+    if inner:
+        return all(_is_day(each) for each in inner)
+    return annotation is not AwareDatetime and not (isinstance(annotation, type) and issubclass(annotation, datetime))
 
 
 def _column_shape(kind: str) -> dict[str, Any]:
