@@ -12,18 +12,19 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from common.api_keys import KEY, Credentials, credentials_cache, key_digest
+from common.api_keys import KEY, Credentials, credentials_cache, generate_key, key_digest, key_path
 from common.auth import authenticate
 from common.clients.firestore import firestore_client
 from common.clients.registry import Clients
-from common.context import Context
-from common.errors import Conflict, NotFound, Unauthenticated, Unprocessable
+from common.context import Context, Principal
+from common.errors import Conflict, Forbidden, NotFound, Unauthenticated, Unprocessable
 from common.idempotency import StoredAnswer, open_claim
+from common.identifiers import uuid7
 from common.tenants import tenants
-from common.tenants.keys import keys
-from common.tenants.keys.models import ApiKey, ApiKeyCreate, ApiKeyCreated, ApiKeyListQuery, ApiKeyRotate
+from common.tenants.keys import keys, upkeep
+from common.tenants.keys.models import ApiKey, ApiKeyCreate, ApiKeyCreated, ApiKeyListQuery, ApiKeyRotate, ApiKeyUpdate
 from common.tenants.models import TenantCreate
-from tests.common.security import Clock, operator_context
+from tests.common.security import Clock, context_of, operator_context
 
 
 @pytest.fixture
@@ -238,3 +239,161 @@ def test_a_key_that_is_over_is_not_rotated(context: Context, tenant_id: str, sta
     codes = {"revoked": "api_key_not_active", "rotated": "api_key_rotated", "missing": "api_key_not_found"}
     assert refusal.value.code == codes[state]
     assert listed(context, tenant_id) == before
+
+
+# ---------------------------------------------------------------------- a tenant's own management
+
+
+@pytest.fixture
+def own(context: Context, tenant_id: str) -> Context:
+    """The tenant's own context, of an admin of it."""
+    admin = Principal(kind="user", id="ada", tenant_id=tenant_id, role="admin", scopes=frozenset({"*"}))
+    return context_of(context.clients, tenant_id, admin)
+
+
+def test_an_admin_manages_the_keys_of_the_tenant(own: Context) -> None:
+    answer = keys.create(own, ApiKeyCreate(name="robot", role="viewer"))
+    assert answer.headers["Location"] == f"/v1/api-keys/{answer.content.key_id}"
+    assert answer.secret
+    made = answer.content
+    assert (made.created_by, made.status, made.last_used_at) == ("ada", "active", None)
+    renamed = keys.rename(own, made.key_id, ApiKeyUpdate(name="Nightly export"))
+    assert keys.get(own, made.key_id) == renamed
+    assert renamed.name == "Nightly export"
+    new = keys.rotate(own, made.key_id, ApiKeyRotate(overlap_hours=0)).content
+    assert (new.name, new.replaces) == ("Nightly export", made.key_id)
+    assert keys.get(own, made.key_id).status == "expired"
+    keys.revoke(own, new.key_id)
+    assert keys.get(own, new.key_id).status == "revoked"
+
+
+def test_a_key_outlives_its_maker(own: Context) -> None:
+    """It is the tenant's; its maker, who has no document here, is not asked for when it is used."""
+    made = keys.create(own, ApiKeyCreate(name="robot")).content
+    assert authenticate(Clients(own.clients.settings), {"X-API-Key": made.key}).id == made.key_id
+
+
+def test_a_lesser_key_cannot_be_turned_into_a_greater_one(context: Context, tenant_id: str, own: Context) -> None:
+    great = keys.create(own, ApiKeyCreate(name="great", role="admin")).content
+    lesser = Principal(
+        kind="key", id="k", tenant_id=tenant_id, role="admin", scopes=frozenset({"tenants:write", "aso:read"})
+    )
+    caller = context_of(context.clients, tenant_id, lesser)
+    assert keys.create(caller, ApiKeyCreate(name="x", role="user")).content.scopes == ["aso:read"]
+    for attempt in (
+        lambda: keys.create(caller, ApiKeyCreate(name="x", role="admin", scopes=["*"])),
+        lambda: keys.rotate(caller, great.key_id, ApiKeyRotate()),
+    ):
+        with pytest.raises(Forbidden) as refusal:
+            attempt()
+        assert (refusal.value.code, refusal.value.audited) == ("grant_exceeds_creator", True)
+    assert keys.get(own, great.key_id).replaced_by is None
+
+
+def test_pages_are_filled_whatever_has_expired_meanwhile(context: Context, own: Context) -> None:
+    client = context.clients.get(firestore_client)
+    made = [keys.create(own, ApiKeyCreate(name=str(number))).content.key_id for number in range(5)]
+    for key_id in made[1::2]:
+        client.document(f"api_keys/{key_id}").update({"expires_at": datetime.now(UTC) - timedelta(seconds=1)})
+    found: list[str] = []
+    page = keys.listed(own, ApiKeyListQuery(status="active", limit=2))
+    assert len(page.items) == 2
+    while True:
+        found += [key.key_id for key in page.items]
+        if page.next_cursor is None:
+            break
+        page = keys.listed(own, ApiKeyListQuery(status="active", limit=2, cursor=page.next_cursor))
+    assert found == made[4::-2]
+    expired = keys.listed(own, ApiKeyListQuery(status="expired")).items
+    assert [key.key_id for key in expired] == made[3::-2]
+
+
+def test_a_tenant_has_as_many_active_keys_as_it_may(own: Context) -> None:
+    made = [keys.create(own, ApiKeyCreate(name="x")).content for _ in range(5)]
+    with pytest.raises(Forbidden) as refusal:
+        keys.create(own, ApiKeyCreate(name="x"))
+    assert (refusal.value.code, refusal.value.details["limit"]) == ("quota_exceeded", 5)
+    keys.rotate(own, made[0].key_id, ApiKeyRotate(overlap_hours=0))  # changes no number
+    keys.revoke(own, made[1].key_id)
+    keys.create(own, ApiKeyCreate(name="x"))
+
+
+# ---------------------------------------------------------------------- keys from before the entity
+
+
+def from_before(clients: Clients, tenant_id: str, **changes: Any) -> tuple[str, str]:
+    """Store a key as it was stored before there was an entity; return it and its id."""
+    key, key_id = generate_key(), str(uuid7())
+    record = {
+        "key_id": key_id,
+        "tenant_id": tenant_id,
+        "name": "old robot",
+        "scopes": ["aso:read"],
+        "role": "viewer",
+        "prefix": key[:8],
+        "created_by": "operator-old",
+        "created_at": datetime.now(UTC) - timedelta(days=300),
+        "expires_at": None,
+        "revoked_at": None,
+        "replaced_by": None,
+        **changes,
+    }
+    clients.get(firestore_client).document(key_path(key_digest(key))).set(record)
+    return key, key_id
+
+
+def test_keys_from_before_work_and_are_adopted(context: Context, tenant_id: str, own: Context) -> None:
+    revoked_at = datetime.now(UTC) - timedelta(days=1)
+    good, good_id = from_before(context.clients, tenant_id)
+    _, gone_id = from_before(context.clients, tenant_id, revoked_at=revoked_at)
+    assert authenticate(context.clients, {"X-API-Key": good}).id == good_id
+    for _ in range(2):
+        upkeep.adopt(operator_context(context.clients))
+        shown = {key.key_id: key for key in listed(context, tenant_id)}
+        assert [shown[name].status for name in (good_id, gone_id)] == ["active", "revoked"]
+        assert (shown[good_id].name, shown[good_id].created_by) == ("old robot", "operator-old")
+        assert shown[gone_id].revoked_at == revoked_at
+    fresh = Clients(context.clients.settings)
+    assert authenticate(fresh, {"X-API-Key": good}).scopes == {"aso:read"}
+    record = context.clients.get(firestore_client).document(key_path(key_digest(good))).get().to_dict()
+    assert record is not None
+    assert "operator-old" not in record.values(), "who made it is in the entity only"
+    assert keys.rename(own, good_id, ApiKeyUpdate(name="new")).name == "new"
+
+
+@pytest.mark.parametrize("change", ["revoke", "rotate", "rename"])
+def test_a_key_from_before_is_taken_over_by_its_first_change(
+    context: Context, tenant_id: str, own: Context, change: str
+) -> None:
+    _, key_id = from_before(context.clients, tenant_id)
+    if change == "revoke":
+        revoke(context, tenant_id, key_id)
+    elif change == "rotate":
+        rotated(context, tenant_id, key_id)
+    else:
+        keys.rename(own, key_id, ApiKeyUpdate(name="new"))
+    shown = keys.get(own, key_id)
+    assert (shown.status == "revoked") == (change == "revoke")
+    assert (shown.replaced_by is not None) == (change == "rotate")
+    assert shown.name == ("new" if change == "rename" else "old robot")
+
+
+def test_what_a_revision_from_before_changed_during_a_rollout_counts(context: Context, own: Context) -> None:
+    """Its rotation writes an expiry and ``replaced_by`` into a record that has an entity by now."""
+    made = keys.create(own, ApiKeyCreate(name="robot")).content
+    soon = datetime.now(UTC) + timedelta(hours=1)
+    record = context.clients.get(firestore_client).document(key_path(key_digest(made.key)))
+    record.update({"expires_at": soon, "replaced_by": "another"})
+    upkeep.adopt(operator_context(context.clients))
+    shown = keys.get(own, made.key_id)
+    assert (shown.expires_at, shown.replaced_by) == (soon, "another")
+
+
+def test_a_revision_from_before_can_read_the_record_of_a_new_key(context: Context, own: Context) -> None:
+    """What it asks of a record: a gradual rollout serves the same customers with both."""
+    made = keys.create(own, ApiKeyCreate(name="robot")).content
+    record = context.clients.get(firestore_client).document(key_path(key_digest(made.key))).get().to_dict()
+    assert record is not None
+    required = {"key_id", "tenant_id", "name", "scopes", "role", "prefix", "created_by", "created_at"}
+    assert required <= record.keys()
+    assert all(isinstance(record[name], str) for name in ("name", "created_by", "prefix"))
