@@ -17,7 +17,7 @@ MAX_LIMIT = 1_000_000_000
 
 Phrase = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Prose = Annotated[str, StringConstraints(min_length=1, max_length=4000)]
-Colour = Annotated[str, StringConstraints(pattern=r"^#[0-9a-f]{6}$", to_lower=True)]
+Colour = Annotated[str, StringConstraints(pattern=r"^#[0-9A-Fa-f]{6}$", to_lower=True)]
 WebLink = Annotated[str, StringConstraints(pattern=r"^https://[^\s<>\"\\]{1,2040}$")]
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$")]
 

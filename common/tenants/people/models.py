@@ -24,7 +24,7 @@ SettingName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$"
 SettingValue = Annotated[str, StringConstraints(max_length=1000)] | bool | int | float | None
 Username = Annotated[
     str,
-    StringConstraints(pattern=r"^[a-z0-9]([a-z0-9._-]{0,38}[a-z0-9])?$", to_lower=True),
+    StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,38}[A-Za-z0-9])?$", to_lower=True),
     Field(description="Letters, digits, dots, dashes and underscores; unique in the tenant.", examples=["ann.lee"]),
 ]
 PictureAddress = Annotated[str, StringConstraints(pattern=r"^https://[^\s<>\"\\]{1,2040}$")]
