@@ -21,6 +21,7 @@ from common.context import Context, Principal
 from common.publish import publish
 from common.registry import entities
 from tests.operations import OPERATIONS, Operation
+from tests.security.people import settle_people
 from tests.stack import Stack, TenantHandle, wait_for
 
 CSV = "keyword,search_volume,difficulty\n{mark} imported,500,20\n{mark} broken,many,20\n"
@@ -63,11 +64,13 @@ def settle(stack: Stack, tenant: TenantHandle, mark: str) -> Holdings:
     opportunities = wait_for(lambda: _scanned(tenant), 60, every=0.3, what="the scan finds opportunities")
     ids["opportunity_id"] = opportunities[0]
     _measured(stack, tenant, opportunities[1:3])
+    stack.key(tenant.tenant_id)  # the list of keys has a second page
     ids["key_id"] = stack.get(f"/v1/tenants/{tenant.tenant_id}/api-keys").json()["items"][-1]["key_id"]
     ids["dead_letter_id"] = _dead_letter(stack, mark)
     ids["audit_id"] = _audits(tenant, mark, hub)
     ids |= _clusters_and_export(tenant, mark)
     ids["alert_id"] = _alerts(tenant, keywords[1:3])
+    ids |= settle_people(stack, tenant, mark)
     stack.settled()
     others = frozenset({*keywords[1:], *opportunities[1:]})
     return Holdings(tenant=tenant, mark=mark, ids=ids, spoke=spoke, cursors=_cursors(tenant), others=others)
@@ -76,6 +79,7 @@ def settle(stack: Stack, tenant: TenantHandle, mark: str) -> Holdings:
 ID_NAMES = frozenset(
     {
         *("export_id", "cluster_id", "alert_id", "keyword_ids"),
+        *("company_id", "user_id", "invite_id", "feature_id"),
         "tenant_id",
         "content_id",
         "hub_id",
