@@ -311,6 +311,16 @@ def _bounded_attributes(attributes: Mapping[str, str]) -> dict[str, str]:
     return {name: value[:1024] for name, value in list(attributes.items())[:100] if name}
 
 
+def kept_apart(context: Context, letter_id: str) -> bytes | None:
+    """Return the bytes of a dead letter that were too large for its document, or None."""
+    return objects.read(_platform(context), context.clients.settings.report_bucket, _object(letter_id))
+
+
+def forget_apart(context: Context, letter_id: str) -> None:
+    """Delete the bytes that were kept apart from a dead letter's document, if there are any."""
+    objects.delete(_platform(context), context.clients.settings.report_bucket, _object(letter_id))
+
+
 def _platform(context: Context) -> Context:
     """Return the context of the platform's own files; their prefix is the platform's."""
     return replace(context, tenant_id=PLATFORM_TENANT)

@@ -9,9 +9,9 @@ What a record holds of the answer:
 
 * status, headers and body, up to ``MAX_BODY`` bytes. The entity tag of an answer made by ``write_record`` is not known
   before the commit; it is derived from the update time of the record itself, which the same commit sets.
-* nothing but the fact for an answer that holds a secret (``Answer(secret=True)``), is larger than that, or was lost in
-  a crash before it was known: a repetition is refused with 409 ``idempotency_answer_not_stored`` and the
-  ``Location`` of what was made, if one is known. The work is not done again.
+* nothing but the fact for an answer that holds a secret (``Answer(secret=True)``), is larger than that, was lost in a
+  crash before it was known, or named a person who was erased since: a repetition is refused with 409
+  ``idempotency_answer_not_stored`` and the ``Location`` of what was made, if one is known. The work is not done again.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ UNKNOWN_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
 RELEASE_LEASE = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end"
 
-Withheld = Literal["", "secret", "too_large", "lost"]
+Withheld = Literal["", "secret", "too_large", "lost", "erased"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -57,6 +57,22 @@ def write(context: Context, bucket: str, path: str, content: bytes, content_type
     return name
 
 
+def create(context: Context, bucket: str, path: str, content: bytes, content_type: str) -> bool:
+    """Store an object that must not be there yet; tell whether it was stored.
+
+    False also where an earlier attempt of this call stored it and the answer was lost: compare the content.
+
+    Raises:
+        Unavailable: Cloud Storage does not answer.
+    """
+    blob = context.clients.get(storage_client).bucket(bucket).blob(object_name(context, path))
+    try:
+        _bounded(context, blob.upload_from_string, content, content_type=content_type, if_generation_match=0)
+    except exceptions.PreconditionFailed:
+        return False
+    return True
+
+
 def upload(
     context: Context,
     bucket: str,
@@ -167,6 +183,24 @@ def paths(context: Context, bucket: str, folder: str) -> list[str]:
     client = context.clients.get(storage_client)
     blobs = _bounded(context, lambda **bounds: list(client.list_blobs(bucket, prefix=prefix, **bounds)))
     return sorted(blob.name.removeprefix(f"{context.tenant_id}/") for blob in blobs)
+
+
+def all_paths(context: Context, bucket: str) -> Iterator[str]:
+    """Yield the paths of all of the tenant's files in a bucket, page by page as they are asked for.
+
+    Raises:
+        Unavailable: Cloud Storage does not answer.
+    """
+    prefix = f"{context.tenant_id}/"
+    client = context.clients.get(storage_client)
+    try:
+        blobs = _bounded(context, client.list_blobs, bucket, prefix=prefix)
+        for blob in blobs:
+            yield blob.name.removeprefix(prefix)
+    except exceptions.NotFound:
+        return  # no bucket, no files
+    except TRANSIENT as error:
+        raise Unavailable("storage", f"Cloud Storage does not answer ({type(error).__name__})") from error
 
 
 def exists(context: Context, bucket: str, path: str) -> bool:

@@ -76,7 +76,7 @@ OAUTH_STATES = TechnicalCollection(
     path="system/oauth/states", ttl="expires_at", unindexed=("verifier", "nonce", "scopes", "redirect")
 )
 OAUTH_LEASES = TechnicalCollection(path="system/oauth/leases", ttl="expires_at")
-PRIVACY_CASES = TechnicalCollection(path="system/privacy/cases", ttl="expires_at", unindexed=("subject",))
+PRIVACY_CASES = TechnicalCollection(path="system/privacy/cases", ttl="expires_at", unindexed=("subject", "identifiers"))
 ERASURES = TechnicalCollection(path="system/privacy/erasures", ttl="expires_at")
 ERASED_PEOPLE = TechnicalCollection(path="system/privacy/erased_people")
 AUDIT_UNSEALED = TechnicalCollection(
@@ -88,6 +88,11 @@ AUDIT_BLOCKS = TechnicalCollection(
     indexes=(Index(fields=("tenant_id", "number")), Index(fields=("tenant_id", "copied", "number"))),
     unindexed=("entries", "head", "previous"),
 )
+HELD_TASKS = TechnicalCollection(
+    path="system/tenants/held_tasks",
+    indexes=(Index(fields=("tenant_id", "held_at")),),
+    unindexed=("content", "headers", "function"),
+)
 COLLECTIONS = (
     *(AUDIT_UNSEALED, AUDIT_CHAINS, AUDIT_BLOCKS),
     *(IDEMPOTENCY, UNIQUENESS, TOMBSTONES, API_KEYS, KEY_USE, MARKS, IMPORTED_FILES, DEAD_LETTERS),
@@ -97,6 +102,7 @@ COLLECTIONS = (
     *(DATA_KEYS, OAUTH_STATES, OAUTH_LEASES),
     INVITE_TOKENS,
     *(PRIVACY_CASES, ERASURES, ERASED_PEOPLE),
+    HELD_TASKS,
 )
 
 

@@ -7,7 +7,9 @@ work (its time to live is for jobs that never end).
 
 from __future__ import annotations
 
+import json
 import uuid
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -54,10 +56,35 @@ def subject_of(context: Context, job_id: uuid.UUID) -> Subject:
         NotFound: ``privacy_case_not_found``: it was closed, or its time is over.
         Unavailable: Firestore does not answer, or the tenant's key cannot be had now.
     """
-    found = technical.read(context, path_of(job_id))
-    if found is None or found[0]["tenant_id"] != context.tenant_id:
-        raise NotFound("privacy_case_not_found", "What this job was about is not kept any more; begin it again.")
-    return Subject.model_validate_json(envelope.opened(context, found[0]["subject"], associated=_place(job_id)))
+    sealed = _read(context, job_id)["subject"]
+    return Subject.model_validate_json(envelope.opened(context, sealed, associated=_place(job_id)))
+
+
+def keep_identifiers(context: Context, job_id: uuid.UUID, identifiers: Iterable[tuple[str, str]]) -> None:
+    """Keep every identifier that was found, before the records that tell of them are erased.
+
+    Raises:
+        Unavailable: Firestore does not answer, or the tenant's key cannot be had now.
+    """
+    text = json.dumps([list(each) for each in identifiers])
+    sealed = envelope.seal(context, text.encode(), associated=_place(job_id, "identifiers"))
+    reference = context.clients.get(firestore_client).document(path_of(job_id))
+    with translated():
+        reference.update({"identifiers": sealed}, **bounded(context.deadline))
+
+
+def identifiers_of(context: Context, job_id: uuid.UUID) -> list[tuple[str, str]]:
+    """Return kind and value of every identifier of whom a job is about: those kept, or those that were named.
+
+    Raises:
+        NotFound: ``privacy_case_not_found``.
+        Unavailable: As ``subject_of``.
+    """
+    fields = _read(context, job_id)
+    if "identifiers" not in fields:
+        return subject_of(context, job_id).identifiers()
+    text = envelope.opened(context, fields["identifiers"], associated=_place(job_id, "identifiers"))
+    return [(str(kind), str(value)) for kind, value in json.loads(text)]
 
 
 def close(context: Context, job_id: uuid.UUID) -> None:
@@ -66,5 +93,12 @@ def close(context: Context, job_id: uuid.UUID) -> None:
         context.clients.get(firestore_client).document(path_of(job_id)).delete(**bounded(context.deadline))
 
 
-def _place(job_id: uuid.UUID) -> str:
-    return envelope.place("privacy_case", str(job_id), "subject")
+def _read(context: Context, job_id: uuid.UUID) -> dict[str, Any]:
+    found = technical.read(context, path_of(job_id))
+    if found is None or found[0]["tenant_id"] != context.tenant_id:
+        raise NotFound("privacy_case_not_found", "What this job was about is not kept any more; begin it again.")
+    return found[0]
+
+
+def _place(job_id: uuid.UUID, field: str = "subject") -> str:
+    return envelope.place("privacy_case", str(job_id), field)
