@@ -9,20 +9,23 @@ or Firestore is away, a log line with ``audit=true`` says the same.
 
 from __future__ import annotations
 
+import json
+import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from common import logs
 from common.context import PLATFORM_TENANT, TENANT_ID, Context
-from common.errors import Refusal
-from common.identifiers import uuid7
+from common.errors import Conflict, Refusal
+from common.identifiers import derived_uuid, uuid7
 from common.security.entities import SECURITY_EVENTS
 from common.security.models import Outcome, SecurityEvent
 from common.store import transact
 
 LIFETIME = timedelta(days=90)
 """The audit trail has the event within seconds and keeps it longer."""
+ONCE_IN = timedelta(minutes=10)
 LONGEST = 500
 """Characters of a subject's id or of a text among the details that are kept."""
 MOST = 20
@@ -56,6 +59,54 @@ def record(
         return
     fields = event.model_dump(mode="json", exclude={"expires_at", "tenant_id", "function", "request_id"})
     logs.logger(context).warning(f"security event: {code}", audit=True, **fields)
+
+
+def record_once(
+    context: Context,
+    code: str,
+    *,
+    subjects: Mapping[str, object] | None = None,
+    details: Mapping[str, Any] | None = None,
+) -> None:
+    """Record that something was done, the same thing by the same principal at most once in ten minutes.
+
+    For reading what is sensitive: a page that asks every few seconds would otherwise fill the trail with itself.
+
+    Args:
+        context: Circumstances, with the tenant.
+        code: As for ``record``.
+        subjects: As for ``record``.
+        details: As for ``record``.
+    """
+    event = _event(context, code, "done", dict(subjects or {}), dict(details or {}), None)
+    period = int(event.at.timestamp() // ONCE_IN.total_seconds())
+    same = [code, context.tenant_id, event.actor_kind, event.actor_id, event.subjects, event.subject_ids, event.details]
+    key = f"{json.dumps(same, sort_keys=True)}@{period}"
+    if not _RECENT.first(key):
+        return
+    _stored(context, event.model_copy(update={"event_id": derived_uuid("security_event", key)}))
+
+
+class _Recent:
+    """What this process recorded lately; saves writes, and is not relied on."""
+
+    def __init__(self, size: int = 1000) -> None:
+        self._known: dict[str, None] = {}
+        self._size = size
+        self._lock = threading.Lock()
+
+    def first(self, key: str) -> bool:
+        """Tell whether a key comes for the first time."""
+        with self._lock:
+            if key in self._known:
+                return False
+            if len(self._known) >= self._size:
+                self._known.clear()
+            self._known[key] = None
+            return True
+
+
+_RECENT = _Recent()
 
 
 def record_refusal(context: Context, refusal: Refusal, subjects: Mapping[str, object], *, stored: bool) -> None:
@@ -121,6 +172,8 @@ def _stored(context: Context, event: SecurityEvent) -> bool:
     """Write the event; tell whether it is there."""
     try:
         transact(context, lambda work: work.create(SECURITY_EVENTS, event), answers=False)
+    except Conflict:
+        return True  # another process recorded the same
     except Exception as error:  # noqa: BLE001 - the caller's own answer must not change
         logs.logger(context).error(f"a security event was not stored: {error}", code=event.code)
         return False

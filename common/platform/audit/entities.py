@@ -23,7 +23,16 @@ AUDIT_ENTRIES = Entity(
     ),
     unindexed=(
         *("changes", "committed", "identified", "left_out_sha256", "event_type", "function", "sequence"),
-        *("schema_version", "left_out", "correlation_id", "causation_id", "reverts", "recorded_at", "redacted_at"),
+        *(
+            "schema_version",
+            "left_out",
+            "correlation_id",
+            "causation_id",
+            "reverts",
+            "recorded_at",
+            "redacted_at",
+            "erased_before",
+        ),
     ),
     purpose="Who changed what, so that changes can be explained, disputed and set back.",
     retention="security",

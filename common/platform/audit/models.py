@@ -95,6 +95,7 @@ class AuditEntry(Exact):
         subjects: All those digests.
         recorded_at: When the trail took it.
         redacted_at: When a value of it was last erased.
+        erased_before: Whether somebody in it had been erased before the trail took it.
     """
 
     entry_id: uuid.UUID
@@ -123,6 +124,7 @@ class AuditEntry(Exact):
     subjects: list[str] = Field(default_factory=list)
     recorded_at: Timestamp
     redacted_at: Timestamp | None = None
+    erased_before: bool = False
 
     def field_changes(self) -> list[FieldChange]:
         """Return what changed, field by field."""

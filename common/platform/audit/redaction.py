@@ -177,7 +177,8 @@ def without_erased(context: Context, entity: EntityRecord, entry: AuditEntry, *,
             return "erased"
 
     gone = Gone(digests=found, owns=owns, pseudonym=pseudonym)
-    return redacted(entity, entry, gone, entry.recorded_at) or entry
+    without = redacted(entity, entry, gone, entry.recorded_at)
+    return entry if without is None else without.model_copy(update={"erased_before": True})
 
 
 def redacted(entity: EntityRecord | None, entry: AuditEntry, gone: Gone, now: datetime) -> AuditEntry | None:

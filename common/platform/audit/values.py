@@ -11,7 +11,7 @@ So no change is lost: every changed field is either named, with size and digest 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -152,11 +152,3 @@ def _placed(changes: list[FieldChange], sizes: list[int], budget: int) -> Kept:
         else:
             left_out.append(change.field)
     return Kept(placed, left_out)
-
-
-def shown(side: Side | None) -> Mapping[str, Any] | None:
-    """Return what people see of a side."""
-    if side is None:
-        return None
-    value = "[secret]" if side.state == "secret" else side.value
-    return {"state": side.state, "value": value, "size": side.size, "sha256": side.sha256}

@@ -1,0 +1,52 @@
+"""What a verification of an audit trail answers."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from common.model import Model, Timestamp
+
+FindingKind = Literal[
+    "entry_changed",
+    "value_changed",
+    "value_missing",
+    "entry_removed",
+    "entry_inserted",
+    "block_changed",
+    "block_removed",
+    "copy_missing",
+    "head_changed",
+    "tail_cut",
+]
+
+
+class Finding(Model):
+    """One thing that is not as it was sealed."""
+
+    kind: FindingKind = Field(examples=["entry_changed"])
+    block: int = Field(description="Number of the block; 0 where the entry is in none.", examples=[12])
+    entry_id: str | None = Field(default=None, examples=["4d1f6c3a-0b7e-5a3c-9d55-0d3f1b2c4d5e"])
+    detail: str = Field(examples=["the entry says something else than it did"])
+
+
+class Verification(Model):
+    """The result of verifying a tenant's trail."""
+
+    status: Literal["intact", "broken"] = Field(examples=["intact"])
+    verified_at: Timestamp = Field(description="When it began.", examples=["2026-01-31T03:15:00.000000Z"])
+    blocks: int = Field(description="Blocks of the chain.", examples=[120])
+    entries: int = Field(description="Sealed entries that were recomputed.", examples=[41234])
+    unsealed: int = Field(description="Entries that wait for the next seal.", examples=[3])
+    redacted: int = Field(description="Entries of which personal values were erased.", examples=[0])
+    expired: int = Field(description="Sealed entries whose time to be kept is over.", examples=[0])
+    head: str = Field(description="Head of the chain: stands for every entry up to it.", examples=["0" * 64])
+    found: int = Field(description="Findings in all.", examples=[0])
+    findings: list[Finding] = Field(description="The first hundred.")
+
+
+class VerifyTask(Model):
+    """Body of the task that verifies a tenant's trail: which run of the schedule asked for it."""
+
+    asked_at: Timestamp
