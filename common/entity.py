@@ -182,6 +182,7 @@ class Entity(Generic[EntityModel]):
         audited: Which changes the audit trail records: ``all``; ``changes``, all but creations, for observations that
             are themselves the record of what happened; ``creations``, for records that only ever expire; ``never``,
             for the trail's own documents only.
+        unaudited: Fields in motion (progress, leases): a change of nothing else is not recorded by the audit trail.
         revertible: Fields (by stored name) that a revert of a recorded change may set back: what people enter, and no
             other document depends on. A change of any other field is not reverted.
         restorable: What else a revert may undo: ``created`` (the document is deleted), ``deleted`` (it is made again);
@@ -217,6 +218,7 @@ class Entity(Generic[EntityModel]):
     secret: tuple[str, ...] = ()
     private: tuple[str, ...] = ()
     audited: Literal["all", "changes", "creations", "never"] = "all"
+    unaudited: tuple[str, ...] = ()
     revertible: tuple[str, ...] = ()
     restorable: tuple[Literal["created", "deleted"], ...] = ()
     kept: Mapping[str, str] = field(default_factory=dict)

@@ -87,6 +87,7 @@ class EntityRecord:
     secret: tuple[str, ...]
     private: tuple[str, ...] = ()
     audited: Literal["all", "changes", "creations", "never"] = "all"
+    unaudited: tuple[str, ...] = ()
     revertible: tuple[str, ...] = ()
     restorable: tuple[str, ...] = ()
     kept: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -140,6 +141,7 @@ def _entity(record: Mapping[str, Any]) -> EntityRecord:
         secret=tuple(record["secret"]),
         private=tuple(record["private"]),
         audited=record["audited"],
+        unaudited=tuple(record["unaudited"]),
         revertible=tuple(record["revertible"]),
         restorable=tuple(record["restorable"]),
         kept=record["kept"],

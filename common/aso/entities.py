@@ -64,6 +64,8 @@ CONTENT_PIECES = Entity(
         cluster=("status", "content_type"),
     ),
     caches=(ASO_CONTENT, ASO_STATS),
+    revertible=("title", "meta_description", "word_count", "keyword_secondary", "url", "url_normalized"),
+    kept={"*": "Figures are measured; status, hub and primary keyword have rules and followers of their own."},
     writable=ContentText,
 )
 
@@ -118,6 +120,11 @@ KEYWORDS = Entity(
     ),
     caches=(ASO_KEYWORDS, ASO_STATS, ASO_RANK_VIEWS),
     wakes=(SCAN, CTR_FIT, CONTENT_GAP_SCAN),
+    revertible=(
+        *("intent", "intent_source", "intent_confidence", "priority", "priority_source", "target_ranking"),
+        *("search_volume", "difficulty_score", "allintitle_results", "kgr_score", "kgr_class", "provenance"),
+    ),
+    kept={"*": "Ranks are observed; content piece and cluster have rules and followers of their own."},
 )
 
 OPPORTUNITIES = Entity(
@@ -196,6 +203,7 @@ OPPORTUNITIES = Entity(
     # A scan may have compared a keyword with an opportunity that had changed on its way; the next one looks again.
     # One that was acted on has an outcome to come.
     wakes=(SCAN, OUTCOME),
+    kept={"*": "The scans compute it, and its status follows what was done about it."},
 )
 
 RANK_OBSERVATIONS = Entity(
@@ -250,4 +258,6 @@ RANK_OBSERVATIONS = Entity(
     wakes=(SCAN,),
     retention="analytics",
     aged_by="date",
+    audited="changes",
+    kept={"*": "What was observed stays observed."},
 )

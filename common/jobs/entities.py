@@ -27,6 +27,8 @@ JOBS = Entity(
     unindexed=("parameters", "checkpoint", "result", "error", "lease", "progress"),
     personal=(Personal(field="created_by", kind="user_id", erasure="pseudonymise"),),
     impersonal={"lease.owner": "Id of the delivery that runs the job, not of a person."},
+    unaudited=("progress", "checkpoint", "lease", "attempts", "part", "updated_at"),
+    kept={"*": "A job's course is its own; cancel it, or begin another."},
     purpose="Long work that people asked for: its progress, its result and who waits for it.",
     retention="operational",
     aged_by="finished_at",

@@ -40,6 +40,7 @@ LINK_AUDITS = Entity(
         cluster=("content_id",),
     ),
     wakes=(LINK_GAP_SCAN,),
+    kept={"*": "What was found stays found."},
 )
 
 PAGE_AUDITS = Entity(
@@ -74,6 +75,8 @@ PAGE_AUDITS = Entity(
     ),
     retention="analytics",
     aged_by="created_at",
+    audited="changes",
+    kept={"*": "What was found stays found."},
 )
 
 SITE_AUDITS = Entity(
@@ -109,4 +112,6 @@ SITE_AUDITS = Entity(
     ),
     retention="analytics",
     aged_by="created_at",
+    audited="changes",
+    kept={"*": "What was found stays found."},
 )

@@ -18,5 +18,9 @@ ASO_SETTINGS = Entity(
     },
     indexes=(Index(fields=("tracking.enabled", "tenant_id")),),
     unindexed=("brand_terms", "competitors", "site_hosts"),
+    revertible=(
+        *("site_hosts", "brand_terms", "competitors", "value_per_visit_minor", "currency", "search_console_site"),
+        *("locale", "device", "timezone", "tracking"),
+    ),
 )
 """One document a tenant under the tenant's id, so that platform work (the plan of checks) can read it by tenant."""

@@ -32,4 +32,6 @@ RANK_ALERTS = Entity(
     purpose="Which moves of a ranking were told to whom it concerns, and who took note of them.",
     retention="analytics",
     aged_by="created_at",
+    revertible=("note",),
+    kept={"*": "An alert tells of ranks that were observed, and its status of who saw it."},
 )

@@ -60,6 +60,10 @@ def is_recorded(entity: EntityRecord, envelope: Envelope) -> bool:
             return operation == "created"
         case "changes" if operation == "created":
             return False
+    change = envelope.payload
+    if operation == "updated" and set(change.changed_fields) <= set(entity.unaudited) and not change.secret_changed:
+        # A write that changed nothing at all is kept: somebody meant something by it.
+        return not change.changed_fields
     if operation != "deleted" or entity.ttl is None or envelope.metadata.actor is not None:
         return True
     expiry = envelope.payload.data.get(entity.ttl)

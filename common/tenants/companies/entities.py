@@ -26,4 +26,6 @@ COMPANIES = Entity(
     impersonal={"name": "Name of a company."},
     purpose="For whom the tenant works, and how that brand speaks and looks.",
     readers=("admin", "manager", "user", "viewer"),
+    revertible=("name", "domain", "industry", "size", "brand_guidelines", "api_limits"),
+    kept={"*": "Archiving and restoring a company have operations of their own."},
 )

@@ -53,6 +53,7 @@ USERS = Entity(
         "email_verified": "The identity provider says it.",
         "company_id": "The company may be archived by now.",
     },
+    revertible=("name", "username", "avatar_url", "timezone"),
 )
 
 INVITES = Entity(
@@ -62,7 +63,7 @@ INVITES = Entity(
     collection="invites",
     key="invite_id",
     events={
-        "created": "user-invited",
+        "created": "invite-created",
         "updated": "invite-updated",
         "updated:status=accepted": "invite-accepted",
         "updated:status=revoked": "invite-revoked",
@@ -104,4 +105,5 @@ FEATURE_FLAGS = Entity(
     impersonal={"name": "Name of a feature."},
     purpose="Which parts of the product are switched on for whom.",
     readers=("admin", "manager", "user", "viewer"),
+    revertible=("name", "enabled", "self_service", "description"),
 )
