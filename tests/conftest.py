@@ -13,6 +13,7 @@ import pytest
 from common.clients.registry import Clients
 from common.settings import Settings
 from tests.common.aso.search_console_api.server import SearchConsoleServer, search_console
+from tests.oauth import OAuthServer, oauth_server
 from tests.serp import KEYS, SerpServer, serp_server
 from tests.stack import Stack, TenantHandle, TestEmulators
 from triggers.local.cloud import LocalCloud
@@ -74,8 +75,18 @@ def serp_providers() -> Iterator[SerpServer]:
 
 
 @pytest.fixture(scope="session")
+def oauth_provider() -> Iterator[OAuthServer]:
+    """The provider of accounts that the local cloud links at; tests give it people of their own."""
+    with oauth_server() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
 def cloud(
-    emulators: TestEmulators, search_console_server: SearchConsoleServer, serp_providers: SerpServer
+    emulators: TestEmulators,
+    search_console_server: SearchConsoleServer,
+    serp_providers: SerpServer,
+    oauth_provider: OAuthServer,
 ) -> Iterator[Stack]:
     """The local cloud with this repository's functions, on the emulators of the session, started once.
 
@@ -89,6 +100,7 @@ def cloud(
         environment.setenv("XYNERGY_SEARCH_CONSOLE_URL", search_console_server.url)
         environment.setenv("XYNERGY_RANK_TRACKING", serp_providers.deployment("serpapi", "dataforseo"))
         environment.setenv("XYNERGY_RANK_PROVIDER_KEYS", json.dumps(KEYS))
+        environment.setenv("XYNERGY_OAUTH_CLIENTS", oauth_provider.clients())
         local = LocalCloud(
             port=0, project="test-cloud", emulators=emulators.services, schedules=False, log_format="json"
         )
