@@ -76,7 +76,7 @@ def find_person(clients: Clients, user_id: str) -> StoredPerson | None:
     """
     if not _DOCUMENT_ID.fullmatch(user_id):
         return None
-    return clients.get(people_memory).by_id.get(user_id, lambda: _read(clients, user_id))
+    return clients.get(people_memory).by_id.get(user_id, lambda: read_person(clients, user_id))
 
 
 def forget_person(clients: Clients, user_id: str) -> None:
@@ -84,6 +84,11 @@ def forget_person(clients: Clients, user_id: str) -> None:
     clients.get(people_memory).by_id.forget(user_id)
 
 
-def _read(clients: Clients, user_id: str) -> StoredPerson | None:
+def read_person(clients: Clients, user_id: str) -> StoredPerson | None:
+    """Return the person with an id as the document says now, of whatever tenant, or None.
+
+    Raises:
+        Unavailable: Firestore does not answer.
+    """
     document = read_document(clients, f"{COLLECTION}/{user_id}")
     return None if document is None else StoredPerson.model_validate(document)

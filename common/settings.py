@@ -24,6 +24,7 @@ RATE_LIMITS = (("standard", 60), ("expensive", 10), ("ai", 30), ("failures", 30)
 by address (``common.gate``)."""
 
 SEARCH_CONSOLE = "https://searchconsole.googleapis.com"
+IDENTITY_TOOLKIT = "https://identitytoolkit.googleapis.com"
 
 ACCOUNT_LENGTH = 26
 """Characters of a function's name in the ids of its service accounts; four are left for what the account is."""
@@ -65,6 +66,8 @@ class Settings:
             (``XYNERGY_OAUTH_CLIENTS``, a secret, read by ``common.tenants.accounts.providers``); empty: with none.
         search_console_calls: Calls to it that a tenant's synchronisation may make a day; each may load rows, and
             BigQuery takes 1,500 load jobs a table and day.
+        identity_url: Address of the Identity Toolkit (``XYNERGY_IDENTITY_URL``), which keeps people's accounts; empty
+            where there is none.
         emulators: The emulator variables that are set, by name.
     """
 
@@ -92,6 +95,7 @@ class Settings:
     search_console_calls: int = 1000
     kms_key: str = ""
     oauth_clients: str = ""
+    identity_url: str = ""
     emulators: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -132,6 +136,9 @@ class Settings:
         kms_key = env.get("XYNERGY_KMS_KEY", "")
         if name == "cloud" and kms_key.startswith("file:"):
             raise ConfigurationError("XYNERGY_KMS_KEY names a file outside the local cloud: refusing to start")
+        identity_url = env.get("XYNERGY_IDENTITY_URL", "" if name == "local" else IDENTITY_TOOLKIT)
+        if name == "cloud" and not identity_url.startswith("https://"):
+            raise ConfigurationError("XYNERGY_IDENTITY_URL is no https address outside the local cloud")
         project = env.get("GOOGLE_CLOUD_PROJECT", "")
         if not project:
             raise ConfigurationError("GOOGLE_CLOUD_PROJECT is not set")
@@ -160,6 +167,7 @@ class Settings:
             search_console_calls=_whole("XYNERGY_SEARCH_CONSOLE_CALLS", env.get("XYNERGY_SEARCH_CONSOLE_CALLS"), 1000),
             kms_key=kms_key,
             oauth_clients=env.get("XYNERGY_OAUTH_CLIENTS", ""),
+            identity_url=identity_url,
             emulators=emulators,
         )
 

@@ -29,6 +29,9 @@ locals {
 
   # Running a query or a load is a right on the project and reads no data.
   # Creating a data set is one, too; whoever creates one owns that one only.
+  # Accounts of people have no resource of their own either, and no smaller role
+  # sets custom claims or ends sessions; one function has it, which hears of
+  # changes and takes no requests.
   _project_roles = {
     "bigquery:administer" = {
       "roles/bigquery.user"       = null
@@ -42,8 +45,9 @@ locals {
       "roles/bigquery.jobUser"    = null
       "roles/bigquery.dataEditor" = local._our_data_sets
     }
-    "firestore:read"  = { "roles/datastore.viewer" = local._this_database }
-    "firestore:write" = { "roles/datastore.user" = local._this_database }
+    "firebase:administer" = { "roles/firebaseauth.admin" = null }
+    "firestore:read"      = { "roles/datastore.viewer" = local._this_database }
+    "firestore:write"     = { "roles/datastore.user" = local._this_database }
   }
 
   # Writing includes replacing and deleting: reports are made anew.

@@ -39,8 +39,8 @@ class Function:
             ``bigquery:write``, ``bigquery:administer``, ``storage:read``, ``storage:write``,
             ``storage:archive`` (adding to the copies of the audit trail, and reading them), ``storage:sign`` (links,
             signed as the function's own account), ``pubsub:publish:<topic>``, ``tasks:enqueue:<function>``,
-            ``redis:use``, ``kms:use`` (tenants' data keys, unwrapped by the one key-encryption key).
-            Every reason is a sentence.
+            ``redis:use``, ``kms:use`` (tenants' data keys, unwrapped by the one key-encryption key),
+            ``firebase:administer`` (accounts at the identity provider). Every reason is a sentence.
         secrets: Environment variable to reason; each is a secret of the same name in Secret Manager.
         memory: Memory of an instance in MiB.
         timeout: Seconds until the platform ends a call.
@@ -152,12 +152,15 @@ class Task(Function):
     Attributes:
         dispatches_per_second: Rate of the queue.
         concurrent_dispatches: Tasks in flight at most.
+        while_resting: Whether it also works for tenants that rest (suspended, or to be deleted): upkeep that must not
+            wait, such as seals and keys. All other tasks are put aside until the tenant works again.
         retry: Retry policy; a task that used up its attempts is dropped by Cloud Tasks, so the handler records failure
             of its work before its last attempt ends.
     """
 
     dispatches_per_second: int = 50
     concurrent_dispatches: int = 20
+    while_resting: bool = False
     retry: Retry = field(default_factory=lambda: Retry(attempts=5, minimum=1, maximum=300))
 
 

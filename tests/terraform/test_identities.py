@@ -18,6 +18,7 @@ ROLES = {
     "bigquery:administer": {"roles/bigquery.user", "roles/bigquery.dataEditor"},
     "bigquery:read": {"roles/bigquery.jobUser", "roles/bigquery.dataViewer"},
     "bigquery:write": {"roles/bigquery.jobUser", "roles/bigquery.dataEditor"},
+    "firebase:administer": {"roles/firebaseauth.admin"},
     "firestore:read": {"roles/datastore.viewer"},
     "firestore:write": {"roles/datastore.user"},
     "kms:use": {"roles/cloudkms.cryptoKeyEncrypterDecrypter"},
@@ -38,6 +39,7 @@ ON_THE_PROJECT = {
     "roles/bigquery.metadataViewer": "the snapshots look for tenants' tables by name; the role reads no data",
     "roles/bigquery.user": "creating a data set is a right on the project; only the provisioning function has it",
     "roles/eventarc.eventReceiver": "Eventarc gives no finer resource; the role receives events and nothing else",
+    "roles/firebaseauth.admin": "accounts have no finer resource; only the follower of people's documents has it",
     "roles/logging.logWriter": "build logs have no finer resource; the role only appends",
 }
 """Roles without a condition, which the whole project therefore grants, each with the reason why no finer one exists."""
@@ -45,6 +47,7 @@ ON_THE_PROJECT = {
 PUBLIC = {"allUsers", "allAuthenticatedUsers"}
 FORBIDDEN = ("roles/owner", "roles/editor", "roles/viewer", "Admin", ".admin")
 NARROW = {
+    "roles/firebaseauth.admin": "administers accounts of people only; no smaller role sets custom claims",
     "roles/datastore.importExportAdmin": "exports and imports one database and does nothing else; none is narrower",
 }
 """Roles that are named like broad ones and are not, each with the reason."""

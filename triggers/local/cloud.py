@@ -19,6 +19,8 @@ from common.clients.registry import Clients
 from common.errors import ConfigurationError
 from common.settings import Settings
 from triggers.local import persistence, resources
+from triggers.local.accounts import Accounts
+from triggers.local.accounts_server import TOOLKIT, AccountsServer
 from triggers.local.authentication import firebase_auth
 from triggers.local.control import ControlServer
 from triggers.local.deliveries import Dispatcher
@@ -211,9 +213,20 @@ class LocalCloud:
             "XYNERGY_KMS_KEY": f"file:{key_file(self.folder)}",
             "XYNERGY_LOG_FORMAT": self._log_format,
         }
+        environment["XYNERGY_IDENTITY_URL"] = self._identity_provider()
         if self._with_firebase_auth:
             environment["FIREBASE_AUTH_EMULATOR_HOST"] = f"{LOOPBACK}:{self.services['firebase-auth'].port}"
         return environment
+
+    def _identity_provider(self) -> str:
+        """Return the address of the Identity Toolkit: our own, unless Google's emulator was asked for."""
+        if self._with_firebase_auth:
+            return f"http://{LOOPBACK}:{self.services['firebase-auth'].port}{TOOLKIT}"
+        keep = None if self._data is None else self.folder / "accounts.json"
+        server = AccountsServer(Accounts(self.project, keep))
+        server.start()
+        self._stack.callback(server.stop)
+        return server.toolkit
 
     def _cursor_key(self) -> str:
         file = self.folder / "cursor-key"
