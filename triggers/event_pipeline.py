@@ -51,6 +51,8 @@ class Arrival:
 
 
 Parse = Callable[[Mapping[str, str], bytes], Arrival]
+Admit = Callable[[Context, Arrival, Mapping[str, str], bytes], bool]
+"""Tells whether the tenant of a delivery works now; what does not go to the handler has been put aside or is over."""
 
 
 def known_tenant(tenant_id: str | None) -> str:
@@ -75,16 +77,24 @@ class EventPipeline:
         timeout: Seconds until the platform ends a call.
         parameters: Names of the handler's parameters with the types they ask for.
         parse: Turns lower-case headers and the body into an arrival.
+        admit: Keeps the work of tenants away that do none now; None lets everything in.
     """
 
     def __init__(
-        self, handler: Callable[..., Any], name: str, timeout: int, parameters: Mapping[str, Any], parse: Parse
+        self,
+        handler: Callable[..., Any],
+        name: str,
+        timeout: int,
+        parameters: Mapping[str, Any],
+        parse: Parse,
+        admit: Admit | None = None,
     ) -> None:
         self._handler = handler
         self._name = name
         self._seconds = timeout - min(5.0, timeout * 0.1)
         self._parameters = dict(parameters)
         self._parse = parse
+        self._admit = admit
 
     def answer(self, exchange: Exchange) -> HttpAnswer:
         """Answer one delivery."""
@@ -121,6 +131,9 @@ class EventPipeline:
             arrival = self._parse(headers, content)
             notes.update(event_id=arrival.event_id, attempt=arrival.attempt)
             context = exchange.context = self._context(exchange, context.principal, arrival)
+            if self._admit is not None and not self._admit(context, arrival, headers, content):
+                notes["admitted"] = False
+                return
             given = {Context: context, **arrival.arguments}
             self._handler(**{name: given[kind] for name, kind in self._parameters.items()})
         except PoisonEvent as poison:

@@ -18,6 +18,7 @@ from triggers.binding import bind_event
 from triggers.declaration import Message, Retry
 from triggers.event_pipeline import Arrival, EventPipeline, known_tenant
 from triggers.parsers.pubsub import parse_message
+from triggers.resting import message_admission
 from triggers.served import Served, function_name, serve
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
@@ -47,7 +48,7 @@ def subscribe(topic: str, **options: Unpack[MessageOptions]) -> Callable[[Handle
         name = function_name(handler)
         parameters = bind_event(handler, {MessageDelivery, Envelope, Context}, body=False)
         parse = _event if Envelope in parameters.values() else _plain
-        pipeline = EventPipeline(handler, name, declaration.timeout, parameters, parse)
+        pipeline = EventPipeline(handler, name, declaration.timeout, parameters, parse, message_admission(declaration))
         return serve(handler, name, declaration, pipeline)
 
     return decorate

@@ -13,6 +13,7 @@ from common.errors import PoisonEvent
 from triggers.binding import bind_event
 from triggers.declaration import Retry, Task
 from triggers.event_pipeline import Arrival, EventPipeline, Parse, known_tenant
+from triggers.holding import task_admission
 from triggers.parsers.tasks import parse_task
 from triggers.served import Served, function_name, serve
 
@@ -24,6 +25,7 @@ class TaskOptions(TypedDict, total=False):
 
     dispatches_per_second: int
     concurrent_dispatches: int
+    while_resting: bool
     retry: Retry
     needs: dict[str, str]
     secrets: dict[str, str]
@@ -41,7 +43,8 @@ def handler(**options: Unpack[TaskOptions]) -> Callable[[Handler], Served[Handle
     def decorate(handler: Handler) -> Served[Handler]:
         name = function_name(handler)
         parameters = bind_event(handler, {TaskDelivery, Context}, body=True)
-        pipeline = EventPipeline(handler, name, declaration.timeout, parameters, _parser(parameters.get("body")))
+        parse = _parser(parameters.get("body"))
+        pipeline = EventPipeline(handler, name, declaration.timeout, parameters, parse, task_admission(declaration))
         return serve(handler, name, declaration, pipeline)
 
     return decorate

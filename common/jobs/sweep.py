@@ -21,6 +21,7 @@ from common.clients.firestore import firestore_client
 from common.context import Context
 from common.documents import decode
 from common.errors import ConfigurationError
+from common.held_work import of_working
 from common.jobs.entities import JOBS
 from common.jobs.models import Job, JobError, JobStatus, JobTask
 from common.jobs.run import MAX_ATTEMPTS
@@ -28,7 +29,6 @@ from common.jobs.service import LONGEST_RUN
 from common.logs import logger
 from common.store import Work, transact
 from common.tasks import enqueue
-from common.technical import selected
 
 SILENCE = timedelta(minutes=10)
 """How long a job gives no sign of life before it counts as lost."""
@@ -74,7 +74,8 @@ def _silent(context: Context, status: JobStatus, now: datetime) -> list[Job]:
     query = query.where(filter=FieldFilter("status", "==", status))
     query = query.where(filter=FieldFilter("updated_at", "<", now - SILENCE)).order_by("updated_at")
     found = []
-    for snapshot in selected(context, query.limit(AT_ONCE)):
+    # The tasks of tenants that rest are put aside, not lost.
+    for snapshot in of_working(context, query, AT_ONCE):
         try:
             found.append(decode(Job, snapshot.to_dict()))
         except ValidationError as error:

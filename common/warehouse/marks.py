@@ -26,7 +26,8 @@ from google.cloud.firestore_v1.base_query import FieldFilter
 from common.clients.firestore import firestore_client
 from common.context import Context
 from common.firestore_calls import bounded, translated
-from common.technical import MARKS, changed, selected
+from common.held_work import of_working
+from common.technical import MARKS, changed
 
 MERGE = "merge"
 """Purpose of the marks on tables whose log has rows that the current table has not."""
@@ -169,6 +170,8 @@ def set_marks(context: Context, tenant_id: str, wanted: Iterable[tuple[str, str]
 def due(context: Context, purpose: str, lease: timedelta = LEASE, now: datetime | None = None) -> list[Mark]:
     """Return the work of a purpose that is due and that nobody is doing, the longest waiting first.
 
+    The work of tenants that rest stays due and is not among it; that is for all scans and merges, which ask here.
+
     Args:
         context: Circumstances.
         purpose: Such as ``merge``.
@@ -184,7 +187,7 @@ def due(context: Context, purpose: str, lease: timedelta = LEASE, now: datetime 
         of_purpose.where(filter=FieldFilter("open", "==", value=True)),
         of_purpose.where(filter=FieldFilter("wake_at", "<=", now)).order_by("wake_at"),
     )
-    found = {each.id: each.to_dict() for query in queries for each in selected(context, query.limit(AT_ONCE))}
+    found = {each.id: each.to_dict() for query in queries for each in of_working(context, query, AT_ONCE)}
     marks = [_mark(fields) for fields in found.values() if claimed(fields, now, lease) is not None]
     return sorted(marks, key=lambda mark: mark.pending_since)
 
@@ -199,7 +202,7 @@ def lagging(context: Context, purpose: str, age: timedelta, now: datetime | None
     """
     oldest = (now or datetime.now(UTC)) - age
     query = _of_purpose(context, purpose).where(filter=FieldFilter("open", "==", value=True))
-    marks = [_mark(each.to_dict()) for each in selected(context, query.limit(AT_ONCE))]
+    marks = [_mark(each.to_dict()) for each in of_working(context, query, AT_ONCE)]
     return sorted((mark for mark in marks if mark.pending_since < oldest), key=lambda mark: mark.pending_since)
 
 

@@ -21,6 +21,7 @@ from common.context import Context
 from common.errors import Conflict
 from common.events import Change, Envelope, EventMetadata, event_id_of, moment_of, sequence_of
 from common.firestore_calls import bounded, translated
+from common.held_work import resting
 from common.identifiers import derived_uuid
 from common.jobs.models import Job, JobTask, JobView
 from common.jobs.run import JobRun, run_job
@@ -116,9 +117,12 @@ class Differences:
 
 
 def start_daily(context: Context) -> int:
-    """Start the day's reconciliation of every tenant; return how many were started. Repeating it starts none twice."""
+    """Start the day's reconciliation of every tenant that works; return how many. Repeating it starts none twice."""
     today, started = datetime.now(UTC).date().isoformat(), 0
+    rests = resting(context)
     for tenant_id in source.tenant_ids(context):
+        if tenant_id in rests:
+            continue
         own = context.for_tenant(tenant_id)
         try:
             _start(own, repair=True, name=today)

@@ -8,6 +8,7 @@ from triggers.declaration import Retry
 
 
 @task.handler(
+    while_resting=True,
     timeout=1800,
     memory=512,
     concurrency=2,

@@ -7,6 +7,7 @@ from triggers import task
 
 
 @task.handler(
+    while_resting=True,
     timeout=1800,
     concurrency=4,
     dispatches_per_second=2,

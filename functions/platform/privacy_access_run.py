@@ -7,6 +7,7 @@ from triggers import task
 
 
 @task.handler(
+    while_resting=True,
     timeout=1800,
     memory=1024,
     concurrency=1,

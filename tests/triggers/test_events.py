@@ -13,10 +13,13 @@ import pytest
 from google.api_core import exceptions
 from google.events.cloud.firestore_v1 import DocumentEventData
 
+from common.api_keys import credentials_cache
 from common.clients.firestore import firestore_client
 from common.clients.registry import Clients
 from common.context import PLATFORM_TENANT
 from common.events import Envelope
+from common.identifiers import digest
+from common.technical import HELD_TASKS
 from tests.common.faults import faulty
 from tests.triggers.serving import Function
 
@@ -194,6 +197,49 @@ class TestRuns:
         assert (first.job, first.forced) == ("demo-note-hourly", False)
         assert first.scheduled_time == datetime(2026, 1, 31, 12, tzinfo=UTC)
         assert second.forced
+
+
+class TestTenantsThatDoNoWork:
+    """A task of a tenant that rests is put aside; what is for one that is gone ends with it."""
+
+    TASK = {"X-CloudTasks-QueueName": "demo-note-task", "X-Tenant-ID": "resting"}  # noqa: RUF012
+
+    @staticmethod
+    def become(process: Clients, status: str) -> None:
+        client = process.get(firestore_client)
+        client.document("tenants/resting").set({"tenant_id": "resting", "status": status})
+        process.get(credentials_cache).tenants.forget("resting")
+
+    @pytest.mark.parametrize(
+        ("status", "arrives", "kept"),
+        [
+            ("active", True, False),
+            ("suspended", False, True),
+            ("deletion_scheduled", False, True),
+            ("erasing", False, False),
+            ("deleted", False, False),
+        ],
+    )
+    def test_a_task(self, function: Load, process: Clients, status: str, *, arrives: bool, kept: bool) -> None:
+        task, name = function("note_task"), uuid.uuid4().hex
+        self.become(process, status)
+        heard = len(task.module.HEARD)
+        answer = task.deliver_json({"number": 8}, {**self.TASK, "X-CloudTasks-TaskName": name})
+        assert answer.status_code == 204
+        assert (len(task.module.HEARD) > heard) is arrives
+        held = process.get(firestore_client).document(f"{HELD_TASKS.path}/{digest('demo-note-task', name)}").get()
+        assert held.exists is kept
+        if kept:
+            assert json.loads(held.get("content")) == {"number": 8}
+
+    @pytest.mark.parametrize(("status", "arrives"), [("suspended", True), ("erasing", False), ("deleted", False)])
+    def test_a_message(self, function: Load, process: Clients, status: str, *, arrives: bool) -> None:
+        heard = function("note_event")
+        self.become(process, status)
+        before = len(heard.module.HEARD)
+        event = json.dumps(envelope(tenant_id="resting")).encode()
+        assert heard.deliver_json(push(event)).status_code == 204
+        assert (len(heard.module.HEARD) > before) is arrives
 
 
 class TestTasks:

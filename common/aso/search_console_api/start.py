@@ -15,6 +15,7 @@ from common.clients.firestore import firestore_client
 from common.context import Context
 from common.errors import Conflict, Unprocessable
 from common.firestore_calls import bounded, translated
+from common.held_work import resting
 from common.identifiers import derived_uuid
 from common.jobs.models import Job, JobView
 from common.jobs.service import start_job
@@ -36,7 +37,10 @@ def start_daily(context: Context) -> int:
     if not context.clients.settings.search_console_url:
         return 0
     today, started = datetime.now(UTC).date().isoformat(), 0
+    rests = resting(context)
     for tenant_id, site in _connected(context):
+        if tenant_id in rests:
+            continue
         try:
             _start(context.for_tenant(tenant_id), site, name=today)
         except Conflict:

@@ -24,6 +24,7 @@ from common.aso.tracking.deployment import Deployment, deployment_of
 from common.aso.tracking.models import BATCH, FetchTask, PlanTask
 from common.aso.tracking.plan import TIERS, Position, Step
 from common.context import Context
+from common.held_work import resting
 from common.store import Repository, in_chunks
 from common.tasks import enqueue
 from common.technical import RANK_PLANS
@@ -39,7 +40,7 @@ MOST_PLANNED = 5000
 
 
 def enqueue_tenants(context: Context, now: datetime | None = None) -> int:
-    """Make one task for each tenant whose tracking is on; return how many.
+    """Make one task for each tenant whose tracking is on and that does not rest; return how many.
 
     Args:
         context: Circumstances of the schedule.
@@ -51,8 +52,10 @@ def enqueue_tenants(context: Context, now: datetime | None = None) -> int:
     if not deployment_of(context.clients.settings).providers:
         return 0
     hour = plan.hour_of(now or datetime.now(UTC))
-    count = 0
+    count, rests = 0, resting(context)
     for tenant_id in _tracked(context):
+        if tenant_id in rests:
+            continue
         name = f"plan-{tenant_id}-{hour}"
         enqueue(context.for_tenant(tenant_id), PLAN_TASK, PlanTask(hour=hour), name=name)
         count += 1

@@ -10,7 +10,8 @@ from pydantic_core import PydanticCustomError
 
 from common.api_keys import TenantRole
 from common.model import Model, Timestamp
-from common.tenants.models import Name, Scope
+from common.names import Name
+from common.tenants.models import Scope
 
 KeyStatus = Literal["active", "expired", "revoked"]
 

@@ -14,7 +14,7 @@ class Chore(Model):
     number: int
 
 
-@task.handler()
+@task.handler(needs={"firestore:write": "Keeps what it heard."})
 def note_task(body: Chore, delivery: TaskDelivery, context: Context) -> None:
     """Keep it."""
     HEARD.append((body, delivery, context))
