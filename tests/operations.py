@@ -18,7 +18,7 @@ from triggers.paths import PARAMETER
 
 Schema = dict[str, Any]
 
-PUBLIC = frozenset({"platform-docs", "platform-health", "platform-openapi"})
+PUBLIC = frozenset({"platform-docs", "platform-health", "platform-openapi", "tenants-account-callback"})
 """The only operations that need no credential; a new one is added here on purpose or not at all."""
 
 
@@ -43,6 +43,12 @@ def nothing(name: str) -> str:
     """Return a value for a path parameter that names nothing."""
     known = {"tenant_id": "t_nobody", "dead_letter_id": "f" * 64}
     return known.get(name, "0198c5f2-7c1e-7d53-9a3b-000000000000")
+
+
+@functools.cache
+def _session() -> requests.Session:
+    """Return the session of this process, which keeps connections open."""
+    return requests.Session()
 
 
 @dataclass(frozen=True)
@@ -143,7 +149,7 @@ class Operation:
             options["data"] = body.encode() if isinstance(body, str) else body
             sent["Content-Type"] = self.media_type
         target = url + (path or self.route())
-        return requests.request(self.method, target, headers=sent, params=query, timeout=60, **options)
+        return _session().request(self.method, target, headers=sent, params=query, timeout=60, **options)
 
 
 @dataclass(frozen=True)

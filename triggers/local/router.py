@@ -145,4 +145,4 @@ def _problem(
     base = [("Content-Type", "application/problem+json"), ("Content-Length", str(len(body)))]
     base.append(("X-Request-ID", request_id))
     start_response(f"{status} {TITLES[status]}", base + headers)
-    return [body]
+    return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
