@@ -39,7 +39,7 @@ _REMOVABLE = {"DISPLAY_NAME": "displayName", "PHOTO_URL": "photoUrl", "EMAIL": "
 
 
 class Rejected(Exception):
-    """A call that is answered with 400 and the word of the interface; 401 where the caller may not make it."""
+    """A call that is answered with the word of the interface and a status, mostly 400."""
 
     def __init__(self, message: str, status: int = 400) -> None:
         super().__init__(message)

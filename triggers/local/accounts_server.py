@@ -45,7 +45,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         is_owner = self.headers.get("authorization") == "Bearer owner"
         if found["project"] is not None and not is_owner:
-            self._refuse(401, "UNAUTHENTICATED")
+            self._refuse(403, "PERMISSION_DENIED")
             return
         try:
             answer = self.server.accounts.call(found["method"] or found["token"], body, is_owner=is_owner)

@@ -13,7 +13,7 @@ import requests
 from common.clients.firestore import firestore_client
 from common.people import COLLECTION
 from common.technical import INVITE_TOKENS
-from tests.people import PersonHandle, member, signed_in, stranger
+from tests.people import Account, PersonHandle, member, signed_in, stranger
 from tests.stack import Stack, TenantHandle
 
 
@@ -367,3 +367,31 @@ def test_signing_out_ends_this_session_too_and_keys_are_nobody(cloud: Stack, hom
     assert told(person.client.get("/v1/me")) == (401, "credential_revoked")
     for path in ("/v1/me", "/v1/me/settings"):
         assert told(home.client.get(path)) == (403, "person_only")
+
+
+# ---------------------------------------------------------------------- the identity provider
+
+
+def test_whoever_joins_leaves_or_changes_does_so_at_the_identity_provider(
+    cloud: Stack, home: TenantHandle, admin: PersonHandle
+) -> None:
+    """From signing up to working with nothing but what the provider issues, and back; `tenants-user-claims`."""
+    account = Account(cloud)
+    refused = account.caller().get("/v1/me")
+    assert told(refused) == (403, "claims_missing")
+    token = invited(admin, account.email, role="user")["token"]
+    assert told(account.caller().post("/v1/invites/accept", {"token": token})) == (403, "email_not_verified")
+    account.verify()
+    assert account.caller().post("/v1/invites/accept", {"token": token}).status_code == 201
+    assert cloud.wait_for(lambda: account.caller().get("/v1/me").ok, what="the claims arrive")
+    path = f"/v1/users/{account.user_id}"
+    assert admin.client.put(f"{path}/role", {"role": "manager"}).status_code == 200
+    assert told(account.caller(refresh=False).get("/v1/me")) == (401, "credential_revoked")
+    cloud.wait_for(lambda: account.refreshed() == "TOKEN_EXPIRED", what="the sessions end at the provider")
+    cloud.wait_for(account.signs_in_and_works, what="a new sign-in counts")
+    assert account.caller().get("/v1/me").json()["role"] == "manager"
+    assert admin.client.delete(path).status_code == 204
+    assert told(account.caller(refresh=False).get("/v1/me")) == (403, "user_unknown")
+    cloud.wait_for(lambda: account.refreshed() == "TOKEN_EXPIRED", what="the sessions end at the provider")
+    account.sign_in()
+    assert told(account.caller().get("/v1/me")) == (403, "claims_missing")
