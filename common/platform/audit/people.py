@@ -12,6 +12,7 @@ from typing import Any
 from common.context import Context
 from common.email_address import normalised_email
 from common.errors import SealBroken
+from common.platform.audit.values import CROWD
 from common.protection.subjects import digest_of
 from common.registry import EntityRecord
 
@@ -67,7 +68,7 @@ def identified(entity: EntityRecord, versions: Iterable[Mapping[str, Any]], dige
 def _texts(value: Any) -> Iterable[str]:
     if isinstance(value, str) and value:
         yield value
-    elif isinstance(value, list):
+    elif isinstance(value, list) and len(value) <= CROWD:
         yield from (item for item in value if isinstance(item, str) and item)
 
 

@@ -29,6 +29,10 @@ BUDGET = 524_288
 TECHNICAL = frozenset({"tenant_id", "schema_version"})
 """Fields that every document carries and that say nothing of the change."""
 
+MOST_FIELDS = 2000
+CROWD = 1000
+"""Elements of a personal list up to which an entry knows each person in it; a longer one is kept as private."""
+
 ABSENT = object()
 
 
@@ -47,18 +51,24 @@ class Kept:
 
 def changes_of(entity: EntityRecord, change: Change) -> Kept:
     """Return what an entry keeps of a change."""
-    sides = dict(_sides(change))
+    sides = dict(sorted(_sides(change)))
+    many = list(sides)[MOST_FIELDS:]
     personal = {each.field for each in entity.personal}
     kept = [
         FieldChange(
             field=name,
-            old=_side(old, private=name in entity.private, personal=name in personal),
-            new=_side(new, private=name in entity.private, personal=name in personal),
+            old=_side(
+                old, private=name in entity.private or (name in personal and _crowded(old)), personal=name in personal
+            ),
+            new=_side(
+                new, private=name in entity.private or (name in personal and _crowded(new)), personal=name in personal
+            ),
         )
-        for name, (old, new) in sides.items()
+        for name, (old, new) in list(sides.items())[:MOST_FIELDS]
     ]
     kept += [_secret(name, change.operation) for name in change.secret_changed]
-    return bounded(sorted(kept, key=lambda each: each.field))
+    fitting = bounded(sorted(kept, key=lambda each: each.field))
+    return Kept(fitting.changes, [*fitting.left_out, *many])
 
 
 def _sides(change: Change) -> Iterable[tuple[str, tuple[Any, Any]]]:
@@ -84,6 +94,10 @@ def _side(value: Any, *, private: bool, personal: bool) -> Side | None:
     if len(content) > LARGEST:
         side = _cut(side, content)
     return _committed(side) if personal else side
+
+
+def _crowded(value: Any) -> bool:
+    return isinstance(value, list) and len(value) > CROWD
 
 
 def _committed(side: Side) -> Side:
