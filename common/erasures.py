@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from google.cloud.firestore_v1.base_query import FieldFilter
+
 from common import technical
 from common.clients.firestore import firestore_client
 from common.context import Context
@@ -74,12 +76,11 @@ def marker(
     return reference.path, lambda batch: batch.set(reference, fields)
 
 
-def receipts(context: Context, case: str, entity: str, operation: Operation) -> int:
+def receipts(context: Context, case: str, entity: str) -> int:
     """Count the documents that an erasure has dealt with, however often it was interrupted."""
     query = context.clients.get(firestore_client).collection(technical.ERASURES.path)
-    wanted = (("tenant_id", context.tenant_id), ("case", case), ("entity", entity), ("operation", operation))
-    for field, value in wanted:
-        query = query.where(field, "==", value)
+    for field, value in (("tenant_id", context.tenant_id), ("case", case), ("entity", entity)):
+        query = query.where(filter=FieldFilter(field, "==", value))
     with translated():
         return int(query.count().get(**bounded(context.deadline))[0][0].value)
 

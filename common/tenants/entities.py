@@ -22,7 +22,12 @@ TENANTS = Entity(
     },
     indexes=(Index(fields=("status", "-created_at")), Index(fields=("deletion_status", "deletion_due_at"))),
     unindexed=("suspended_reason", "setup", "deletion", "quotas"),
-    impersonal={"name": "Name of the customer's organisation."},
+    impersonal={
+        "name": "Name of the customer's organisation.",
+        "setup.steps.name": "Name of a step of the set-up.",
+        "deletion.requested_by": "Id of an operator of the platform, not of a person of the tenant.",
+        "deletion.cancelled_by": "Id of an operator of the platform, not of a person of the tenant.",
+    },
     kept={
         "*": "Tier, quota, status and deletion of a tenant are changed by operators, each by an operation of its own."
     },

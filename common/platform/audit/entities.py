@@ -34,6 +34,7 @@ AUDIT_ENTRIES = Entity(
             "erased_before",
         ),
     ),
+    impersonal={"actor_id": "Found by its digest and erased by the trail itself, which keeps its chain whole."},
     purpose="Who changed what, so that changes can be explained, disputed and set back.",
     retention="security",
     aged_by="at",

@@ -23,7 +23,7 @@ COMPANIES = Entity(
         Index(fields=("tenant_id", "status", "-created_at")),
     ),
     unindexed=("brand_guidelines", "api_limits", "industry", "size"),
-    impersonal={"name": "Name of a company."},
+    impersonal={"name": "Name of a company.", "brand_guidelines.colours.name": "Name of a colour."},
     purpose="For whom the tenant works, and how that brand speaks and looks.",
     readers=("admin", "manager", "user", "viewer"),
     revertible=("name", "domain", "industry", "size", "brand_guidelines", "api_limits"),

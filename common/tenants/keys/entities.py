@@ -25,7 +25,7 @@ API_KEYS = Entity(
     ),
     unindexed=("name", "scopes"),
     personal=(Personal(field="created_by", kind="user_id", erasure="pseudonymise"),),
-    impersonal={"name": "Name of a program that calls."},
+    impersonal={"name": "Name of a program that calls.", "replaced_by": "Id of the key that came after it."},
     readers=(),
     purpose="Lets the tenant's programs call the platform, and tells who let which of them do what.",
     kept={"*": "A key that was revoked or replaced stays so; another one is made."},

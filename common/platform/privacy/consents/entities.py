@@ -27,8 +27,8 @@ CONSENT_RECORDS = Entity(
     unindexed=("proof", "source"),
     personal=(
         Personal(field="email", kind="email", erasure="clear"),
-        Personal(field="user_id", kind="user_id", erasure="clear"),
-        Personal(field="proof", kind="text", erasure="clear"),
+        Personal(field="user_id", kind="user_id", erasure="clear", of="email"),
+        Personal(field="proof", kind="text", erasure="clear", of="email"),
         Personal(field="recorded_by", kind="user_id", erasure="pseudonymise"),
     ),
     impersonal={"email_digest": DIGESTS, "user_digest": DIGESTS},

@@ -31,7 +31,7 @@ PRIVACY_REQUESTS = Entity(
     unindexed=("details", "outcome", "extension_reason", "verification", "waiting"),
     personal=(
         Personal(field="email", kind="email", erasure="clear"),
-        Personal(field="user_id", kind="user_id", erasure="clear"),
+        Personal(field="user_id", kind="user_id", erasure="clear", of="email"),
         Personal(field="details", kind="text", erasure="clear", of="email"),
         Personal(field="created_by", kind="user_id", erasure="pseudonymise"),
     ),

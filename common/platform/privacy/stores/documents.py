@@ -66,12 +66,8 @@ class Documents:
         for _ in range(PASSES):
             if not sum(self._pass(walk)):
                 break
-        counts = {}
-        for entity in _covered():
-            both = [erasures.receipts(walk.context, walk.case, entity.name, how) for how in ("deleted", "updated")]
-            if sum(both):
-                counts[entity.name] = sum(both)
-        return counts
+        counts = {each.name: erasures.receipts(walk.context, walk.case, each.name) for each in _covered()}
+        return {name: count for name, count in counts.items() if count}
 
     def _pass(self, walk: Walk) -> Iterator[int]:
         """Yield how many documents of each page were changed."""
