@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from common import quotas, security_events
 from common.answers import Answer
-from common.api_keys import tenant_status
+from common.api_keys import tenant_state
 from common.context import Context, Principal
 from common.crypto import envelope
 from common.errors import Conflict, FieldError, Forbidden, Refusal, Unavailable, Unprocessable
@@ -184,8 +184,9 @@ def _as_the_person(context: Context, state: State, *, checked: bool = True) -> C
     role = None
     if checked:
         person = find_person(context.clients, state.user_id)
-        active = person is not None and person.tenant_id == state.tenant_id and person.status == "active"
-        if person is None or not active or tenant_status(context.clients, state.tenant_id) != "active":
+        tenant = tenant_state(context.clients, state.tenant_id)
+        working = tenant is not None and not tenant.rests and not tenant.is_leaving
+        if person is None or person.tenant_id != state.tenant_id or person.status != "active" or not working:
             raise Forbidden("link_not_allowed", "The person or the tenant is not active any more.")
         role = person.role
     principal = Principal(kind="user", id=state.user_id, tenant_id=state.tenant_id, role=role)

@@ -82,6 +82,7 @@ def access_token(context: Context, account_id: str, *, rejected: str | None = No
     Raises:
         NotFound: ``account_not_found``.
         Conflict: ``needs_reauth``: the person has to link the account again; ``account_owner_inactive``.
+        Unprocessable: ``provider_not_configured``: this deployment is not registered any more.
         Unavailable: The provider or Firestore does not answer in time; the tokens are as they were.
         SealBroken: The stored tokens cannot be opened.
     """
