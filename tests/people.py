@@ -95,6 +95,11 @@ class Account:
         self.sign_in()
         return self.caller().get("/v1/me").ok
 
+    def signs_in_again(self) -> bool:
+        """Sign in and tell whether the new session lasts; see ``signs_in_and_works``."""
+        self.sign_in()
+        return self.refreshed() == ""
+
     def refreshed(self) -> str:
         """Refresh the ID token; return why not, or nothing."""
         form = {"grant_type": "refresh_token", "refresh_token": self._issued["refreshToken"]}

@@ -44,6 +44,23 @@ def follow(context: Context, user_id: str) -> None:
     raise Unavailable("firestore", "the person's document changes faster than it can be followed")
 
 
+def withdraw(context: Context, user_id: str) -> None:
+    """Take the tenant of the context away from an account and end its sessions, whatever any document says.
+
+    An account that belongs to another tenant by now is left alone. Harmless to repeat.
+
+    Raises:
+        Unavailable: The provider does not answer.
+    """
+    if not context.clients.settings.identity_url:
+        return
+    provider = context.clients.get(identity_provider)
+    account = provider.account(context, user_id)
+    if account is None or account.claims.get("tenant_id") != context.tenant_id:
+        return
+    provider.update(context, user_id, **_due(account, None))
+
+
 def claims_of(person: StoredPerson | None) -> dict[str, Any]:
     """Return the claims of somebody with this document; without one, an account belongs to no tenant."""
     return {} if person is None else {"tenant_id": person.tenant_id, "role": person.role}
@@ -65,5 +82,5 @@ def _due(account: Account, person: StoredPerson | None) -> dict[str, Any]:
     if ended is not None and account.valid_since <= int(ended.timestamp()):
         changes["valid_since"] = int(ended.timestamp()) + 1
     if person is None and "claims" in changes:
-        changes["valid_since"] = int(time.time())
+        changes["valid_since"] = int(time.time()) + 1
     return changes

@@ -393,5 +393,5 @@ def test_whoever_joins_leaves_or_changes_does_so_at_the_identity_provider(
     assert admin.client.delete(path).status_code == 204
     assert told(account.caller(refresh=False).get("/v1/me")) == (403, "user_unknown")
     cloud.wait_for(lambda: account.refreshed() == "TOKEN_EXPIRED", what="the sessions end at the provider")
-    account.sign_in()
+    cloud.wait_for(account.signs_in_again, what="a new sign-in counts")
     assert told(account.caller().get("/v1/me")) == (403, "claims_missing")
