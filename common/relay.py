@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from common.api_keys import tenant_state
 from common.clients.firestore import firestore_client
 from common.context import PLATFORM_TENANT, TENANT_ID, Context
 from common.deliveries import DocumentDelivery, DocumentVersion
@@ -19,6 +20,7 @@ from common.firestore_calls import bounded, translated
 from common.model import rfc3339
 from common.publish import publish
 from common.registry import EntityRecord, entity_of_collection
+from common.tenant_state import tenant_path
 from common.tombstones import tombstone_path
 
 META = "_meta"
@@ -49,7 +51,8 @@ def relay(context: Context, change: DocumentDelivery) -> None:
     """Publish the domain event of a change.
 
     Changes of collections that nobody declared are ignored, and so are operations without an event of entities that
-    are neither in the warehouse nor audited.
+    are neither in the warehouse nor audited. Of a tenant that is being erased nothing is told but that it is gone: an
+    event would carry the document to places from which it has just been erased.
 
     Raises:
         PoisonEvent: A declared collection holds a document that no event can be made of.
@@ -61,8 +64,16 @@ def relay(context: Context, change: DocumentDelivery) -> None:
     event_type = event_type_of(entity, change)
     if event_type is None:
         return
-    message = message_of(entity, envelope_of(entity, change, metadata_of(context, change), event_type))
+    envelope = envelope_of(entity, change, metadata_of(context, change), event_type)
+    if change.path != tenant_path(envelope.tenant_id) and _is_leaving(context, envelope.tenant_id):
+        return
+    message = message_of(entity, envelope)
     publish(context.clients, message.topic, message.data, message.attributes, message.ordering_key)
+
+
+def _is_leaving(context: Context, tenant_id: str) -> bool:
+    state = tenant_state(context.clients, tenant_id)
+    return state is not None and state.is_leaving
 
 
 def entity_of(change: DocumentDelivery) -> EntityRecord | None:

@@ -30,13 +30,16 @@ locals {
   # Running a query or a load is a right on the project and reads no data.
   # Creating a data set is one, too; whoever creates one owns that one only.
   # Accounts of people have no resource of their own either, and no smaller role
-  # sets custom claims or ends sessions; one function has it, which hears of
-  # changes and takes no requests.
+  # sets custom claims or ends sessions; it is for functions that hear of
+  # changes and for the one that erases tenants, none of which takes requests.
   _project_roles = {
     "bigquery:administer" = {
       "roles/bigquery.user"       = null
       "roles/bigquery.dataEditor" = local._our_data_sets
     }
+    # Deleting a data set takes its owner's role; the functions that create data
+    # sets own their own, and the one that erases tenants owns none by itself.
+    "bigquery:erase" = { "roles/bigquery.dataOwner" = local._our_data_sets }
     "bigquery:read" = {
       "roles/bigquery.jobUser"    = null
       "roles/bigquery.dataViewer" = local._our_data_sets

@@ -36,7 +36,8 @@ class Function:
 
     Attributes:
         needs: Permission to reason. Permissions: ``firestore:read``, ``firestore:write``, ``bigquery:read``,
-            ``bigquery:write``, ``bigquery:administer``, ``storage:read``, ``storage:write``,
+            ``bigquery:write``, ``bigquery:administer``, ``bigquery:erase`` (whole data sets), ``storage:read``,
+            ``storage:write``,
             ``storage:archive`` (adding to the copies of the audit trail, and reading them), ``storage:sign`` (links,
             signed as the function's own account), ``pubsub:publish:<topic>``, ``tasks:enqueue:<function>``,
             ``redis:use``, ``kms:use`` (tenants' data keys, unwrapped by the one key-encryption key),

@@ -216,7 +216,7 @@ def _check_function(function: Declared) -> None:
 
 
 PERMISSION = re.compile(
-    r"firestore:(read|write)|bigquery:(read|write|administer)|storage:(archive|read|sign|write)|redis:use|kms:use|firebase:administer"
+    r"firestore:(read|write)|bigquery:(read|write|administer|erase)|storage:(archive|read|sign|write)|redis:use|kms:use|firebase:administer"
     r"|pubsub:publish:(\*|[a-z][a-z0-9-]+)|tasks:enqueue:(\*|[a-z][a-z0-9-]+)"
 )
 

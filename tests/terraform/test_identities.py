@@ -16,6 +16,7 @@ Manifest = Mapping[str, Mapping[str, Any]]
 
 ROLES = {
     "bigquery:administer": {"roles/bigquery.user", "roles/bigquery.dataEditor"},
+    "bigquery:erase": {"roles/bigquery.dataOwner"},
     "bigquery:read": {"roles/bigquery.jobUser", "roles/bigquery.dataViewer"},
     "bigquery:write": {"roles/bigquery.jobUser", "roles/bigquery.dataEditor"},
     "firebase:administer": {"roles/firebaseauth.admin"},

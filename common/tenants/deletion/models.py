@@ -29,7 +29,7 @@ class TenantDeletion(Model):
         begun_at: When the erasure began; from then on nothing brings the tenant back.
         step: What is being erased, or was erased last.
         rounds: How often the erasure went through all steps, because something was found after them.
-        attempts: Runs of the erasure that failed since its last step.
+        attempts: Runs of the erasure that failed since its last step was done.
         last_error: Why the last run failed.
         found: What there was when the erasure began, by kind.
         finished_at: When the search for residue found nothing.
@@ -58,8 +58,7 @@ class DeletionPlan(Model):
     Attributes:
         tenant_id: Whose plan.
         name: The tenant's name, to be compared with the one meant.
-        entities: Documents by entity.
-        other_documents: Documents below the tenant that no entity declares.
+        documents: Documents by entity, and by collection where no entity declares it.
         technical: Technical documents by collection.
         tables: Rows of warehouse tables by table; views are not counted.
         files: Objects in Cloud Storage by bucket.
@@ -72,8 +71,7 @@ class DeletionPlan(Model):
 
     tenant_id: str
     name: str
-    entities: dict[str, int]
-    other_documents: int
+    documents: dict[str, int]
     technical: dict[str, int]
     tables: dict[str, int]
     files: dict[str, int]
