@@ -51,8 +51,12 @@ class Google:
 
     def sign(self, claims: Mapping[str, Any], holder: Holder = "people") -> str:
         """Return a signed token."""
-        token: bytes = jwt.encode(crypt.RSASigner.from_string(self.pem(holder), "k1"), claims, key_id="k1")
+        token: bytes = jwt.encode(self._signer(holder), claims, key_id="k1")
         return token.decode()
+
+    @functools.cache  # noqa: B019
+    def _signer(self, holder: Holder) -> crypt.RSASigner:
+        return crypt.RSASigner.from_string(self.pem(holder), "k1")
 
     def __call__(self, url: str, *positional: Any, **named: Any) -> Any:
         """Answer a request for certificates."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import hmac
 import json
@@ -157,6 +158,12 @@ def signed(token: str, signature: str = VERIFIED_BY_PLATFORM) -> str:
     return f"{part({'alg': 'RS256', 'kid': 'k1', 'typ': 'JWT'})}.{token.split('.')[1]}.{signature}"
 
 
+@functools.cache
+def stranger() -> Google:
+    """Return an issuer whose certificates nobody publishes."""
+    return Google()
+
+
 def forgeries(google: Google, claims: Claims, holder: Holder) -> dict[str, str]:
     """Return tokens with good claims that nobody has signed who may, by name."""
     good = google.sign(claims, holder)
@@ -167,7 +174,7 @@ def forgeries(google: Google, claims: Claims, holder: Holder) -> dict[str, str]:
         "unsigned that claims to be signed": f"{head}.{payload}.",
         "signature and no algorithm": f"{part({'alg': 'none', 'typ': 'JWT'})}.{payload}.{signature}",
         "certificate as a shared secret": confused(claims, google.certificate(holder)),
-        "signed by a stranger": Google().sign(claims, holder),
+        "signed by a stranger": stranger().sign(claims, holder),
         "signed with the other key of Google": google.sign(claims, wrong),
         "claims changed after signing": f"{head}.{part({**claims, 'role': 'admin', 'x': 1})}.{signature}",
         "an unknown key": f"{part({'alg': 'RS256', 'kid': 'k9', 'typ': 'JWT'})}.{payload}.{signature}",

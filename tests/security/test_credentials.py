@@ -76,7 +76,7 @@ def door(cloud: Stack) -> Iterator[Door]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _untouched(cloud: Stack, crowd: Crowd, victim: Holdings) -> Iterator[None]:
+def _untouched(cloud: Stack, crowd: Crowd, local_strangers: Mapping[str, Caller], victim: Holdings) -> Iterator[None]:
     """After all of this the victim's data is what it was, to the byte and the time of writing."""
     cloud.settled()
     before = state_of(cloud, victim.tenant.tenant_id)
