@@ -73,6 +73,12 @@ def at_work(cloud: Stack, server: OAuthServer, tenant_id: str) -> Context:
     )
 
 
+def log_of(cloud: Stack) -> str:
+    """Return everything that the local cloud has logged."""
+    files = [file for file in Path(cloud.local.folder / "logs").rglob("*") if file.is_file()]
+    return "\n".join(file.read_text(encoding="utf-8", errors="replace") for file in files)
+
+
 def documents(cloud: Stack) -> Iterator[tuple[str, str]]:
     """Yield every document of the project, however deep."""
     waiting = list(cloud.clients.get(firestore_client).collections())
@@ -143,9 +149,9 @@ def test_an_account_lives_and_its_tokens_are_nowhere_in_the_clear(
     stored = list(documents(cloud))
     assert any(path.startswith("system/crypto/data_keys/") for path, _ in stored), "all of it was looked through"
     assert [path for path, text in stored if PLANTED in text] == []
-    logs = [file for file in Path(cloud.local.folder / "logs").rglob("*") if file.is_file()]
-    assert logs
-    assert [file.name for file in logs if PLANTED in file.read_text(encoding="utf-8", errors="replace")] == []
+    logged = log_of(cloud)
+    assert "tenants-account-callback" in logged
+    assert PLANTED not in logged
 
 
 def test_a_replayed_state_is_refused_and_audited(
@@ -202,11 +208,13 @@ def test_whoever_leaves_leaves_no_tokens_behind(cloud: Stack, oauth_provider: OA
     cloud.wait_for(lambda: not client.document(f"accounts/{account_id}").get().exists, what="the account is gone")
     assert not client.document(f"account_tokens/{account_id}").get().exists
     assert person.revoked
+    cloud.wait_for(lambda: "tenants-account-forget" in log_of(cloud))
 
     erased, other = member(cloud, home.tenant_id, role="user"), oauth_provider.person()
     account_id = linked(cloud, oauth_provider, erased, other)
     client.document(f"account_tokens/{account_id}").delete()
     cloud.wait_for(lambda: other.revoked, what="the token is given back")
+    cloud.wait_for(lambda: "tenants-account-token-revoke" in log_of(cloud))
 
     stubborn = oauth_provider.person(revocation=503)
     account_id = linked(cloud, oauth_provider, erased, stubborn)
