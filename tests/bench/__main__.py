@@ -13,6 +13,8 @@ from tests.bench.report import show
 
 BENCHMARKS = {
     "cached_read": "Cached read over HTTP",
+    "authentication": "Cost of authentication and tenancy",
+    "key_lookup": "Look-up of API keys",
     "imports": "Import time and installed size of bundles",
     "import_rows": "Rows of keyword exports",
     "warehouse": "Rows into BigQuery",
