@@ -84,12 +84,11 @@ def seal(context: Context) -> Sealing:
     """
     blocks = entries = 0
     copy_missing(context)
-    while context.deadline.remaining > RESERVE:
-        block = transact(context, _next_block, answers=False)
-        if block is None:
-            break
+    while (block := transact(context, _next_block, answers=False)) is not None:
         copy(context, block)
         blocks, entries = blocks + 1, entries + len(block.entries)
+        if context.deadline.remaining < RESERVE:
+            break
     return Sealing(blocks=blocks, entries=entries)
 
 
