@@ -166,7 +166,7 @@ def _unbounded(tree: exp.Expr, partitions: Mapping[str, str]) -> Iterator[tuple[
     for table in tree.find_all(exp.Table):
         if table.name not in partitions or _is_target(table):
             continue
-        scope = table.find_ancestor(exp.Select)
+        scope = table.find_ancestor(exp.Select, exp.Delete, exp.Update)
         where = None if scope is None else scope.args.get("where")
         bounds = [] if where is None else list(where.find_all(exp.GTE, exp.GT, exp.Between, exp.EQ))
         if not any(_names(bound.this, partitions[table.name], table.alias_or_name) for bound in bounds):

@@ -117,12 +117,15 @@ def test_the_guard_sees_what_it_is_for() -> None:
         f"SELECT keyword FROM {log}",
         f"SELECT keyword FROM {log} WHERE keyword = 'appended_at'",
         "SELECT DATE_TRUNC(day, WEEK(MONDAY)) FROM (SELECT CURRENT_DATE() AS day)",
+        f"DELETE FROM {log} WHERE keyword = 'x'",
+        f"UPDATE {log} SET keyword = 'y' WHERE keyword = 'x'",
         "SELECT @given",
         "SELECT FROM WHERE",
     ):
         with pytest.raises(GuardError):
             check_statement(sql)
     check_statement(f"SELECT keyword FROM {log} WHERE appended_at >= @since", ["since"])
+    check_statement(f"DELETE FROM {log} WHERE appended_at >= @since AND keyword = 'x'", ["since"])
 
 
 def test_the_view_reads_two_narrow_columns_of_what_it_does_not_return() -> None:
