@@ -22,6 +22,10 @@ NOT_FOUND: Mapping[str, str] = {
     "cluster_id": "keyword_cluster_not_found",
     "export_id": "export_not_found",
     "alert_id": "rank_alert_not_found",
+    "request_id": "privacy_request_not_found",
+    "suppression_id": "suppression_not_found",
+    "hold_id": "legal_hold_not_found",
+    "account_id": "account_not_found",
 }
 """Code of the 404 that another tenant's id in the path gets."""
 
@@ -34,7 +38,8 @@ def named_ids(operation: Operation) -> list[Field]:
 
 
 def _is_id(place: Field) -> bool:
-    return isinstance(place.path[-1], str) and place.name.endswith(("_id", "_ids"))
+    # Whom a request of privacy is about need not be known: the id of a person refers to nothing.
+    return isinstance(place.path[-1], str) and place.name.endswith(("_id", "_ids")) and "subject" not in place.path
 
 
 def test_every_id_that_an_operation_takes_has_a_fixture() -> None:

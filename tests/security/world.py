@@ -21,7 +21,9 @@ from common.context import Context, Principal
 from common.publish import publish
 from common.registry import entities
 from tests.operations import OPERATIONS, Operation
+from tests.security.accounts import settle_accounts
 from tests.security.people import settle_people
+from tests.security.rights import settle_rights
 from tests.stack import Stack, TenantHandle, wait_for
 
 CSV = "keyword,search_volume,difficulty\n{mark} imported,500,20\n{mark} broken,many,20\n"
@@ -71,6 +73,8 @@ def settle(stack: Stack, tenant: TenantHandle, mark: str) -> Holdings:
     ids |= _clusters_and_export(tenant, mark)
     ids["alert_id"] = _alerts(tenant, keywords[1:3])
     ids |= settle_people(stack, tenant, mark)
+    ids |= settle_rights(stack, tenant, mark)
+    ids |= settle_accounts(stack, tenant.tenant_id, ids["user_id"], mark)
     stack.settled()
     others = frozenset({*keywords[1:], *opportunities[1:]})
     return Holdings(tenant=tenant, mark=mark, ids=ids, spoke=spoke, cursors=_cursors(tenant), others=others)
@@ -79,7 +83,7 @@ def settle(stack: Stack, tenant: TenantHandle, mark: str) -> Holdings:
 ID_NAMES = frozenset(
     {
         *("export_id", "cluster_id", "alert_id", "keyword_ids"),
-        *("company_id", "user_id", "invite_id", "feature_id"),
+        *("company_id", "user_id", "invite_id", "feature_id", "account_id"),
         "tenant_id",
         "content_id",
         "hub_id",
