@@ -13,6 +13,7 @@ from common.clients.registry import Clients
 from common.context import PLATFORM_TENANT, TENANT_ID, Principal, Profile
 from common.errors import Forbidden, Unauthenticated, Unavailable
 from common.people import find_person
+from common.recent import Recent
 from common.settings import Settings
 from common.tenant_state import LEAVING
 from common.tokens import LEEWAY, VERIFIED_BY_PLATFORM, check_times, read_token, unauthenticated
@@ -225,10 +226,25 @@ def _key(clients: Clients, credential: str, headers: Mapping[str, str], remote: 
     )
 
 
+def verified_tokens(settings: Settings) -> Recent[str, Mapping[str, Any]]:
+    """Build the memory of tokens whose signatures were verified, by hash, of one process (for ``Clients.get``).
+
+    A person calls with one token for an hour, and the library reads the certificates anew for every signature. Google's
+    keys are believed for hours once they are fetched; a signature that held is believed for five minutes.
+    """
+    del settings  # nothing about it can be set
+    return Recent(fresh=300, missing=0, stale=300, size=1024)
+
+
 def _verified(clients: Clients, credential: str) -> Mapping[str, Any]:
     settings = clients.settings
-    claims = _local_claims(credential) if settings.is_local else _firebase_claims(clients, credential)
-    # Checked here as well as by the library: in its emulator mode it takes expired tokens.
+    if settings.is_local:
+        claims = _local_claims(credential)
+    else:
+        memory = clients.get(verified_tokens)
+        known = memory.get(key_digest(credential), lambda: _firebase_claims(clients, credential))
+        claims = {} if known is None else known
+    # Checked each time: a token ends while it is remembered, and the library in its emulator mode takes expired ones.
     check_times(claims, now=time.time())
     _check_issue(claims, settings)
     return claims

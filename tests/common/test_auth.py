@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.api_keys import Credentials, TenantRole, credentials_cache, generate_key, key_digest, key_path
-from common.auth import ROLE_SCOPES, allows, authenticate, authorize, identify, resolve_tenant
+from common.auth import ROLE_SCOPES, allows, authenticate, authorize, identify, resolve_tenant, verified_tokens
 from common.clients.firebase import firebase_app
 from common.clients.firestore import firestore_client
 from common.clients.registry import Clients
@@ -400,6 +400,30 @@ def test_the_cloud_refuses_unsigned_tokens_even_if_an_emulator_is_named_behind_i
     monkeypatch.setenv("FIREBASE_AUTH_EMULATOR_HOST", "127.0.0.1:1")
     token = unsigned_token(claims_of(cloud.settings))
     assert refused(cloud, {"Authorization": f"Bearer {token}"}) == "credential_invalid"
+
+
+def test_a_signature_is_verified_once_in_five_minutes(cloud: Clients, google: Google) -> None:
+    token = google.sign(claims_of(cloud.settings))
+    assert authenticate(cloud, {"Authorization": f"Bearer {token}"}).role == "manager"
+    google.is_down = True
+    assert authenticate(cloud, {"Authorization": f"Bearer {token}"}).role == "manager", "no certificate is asked for"
+    head, _, signature = token.split(".")
+    other = google.sign(claims_of(cloud.settings, sub="another")).split(".")[1]
+    with pytest.raises(Unavailable):
+        authenticate(cloud, {"Authorization": f"Bearer {head}.{other}.{signature}"})
+
+
+def test_a_token_ends_although_its_signature_is_remembered(cloud: Clients, google: Google) -> None:
+    claims = claims_of(cloud.settings, exp=int(time.time()) - 60)
+    token = google.sign(claims)
+    cloud.get(verified_tokens).get(key_digest(token), lambda: claims)
+    assert refused(cloud, {"Authorization": f"Bearer {token}"}) == "credential_expired"
+
+
+def test_a_token_that_failed_is_not_remembered(cloud: Clients, google: Google) -> None:
+    token = Google().sign(claims_of(cloud.settings))
+    for _ in range(2):
+        assert refused(cloud, {"Authorization": f"Bearer {token}"}) == "credential_invalid"
 
 
 def test_without_certificates_the_cloud_says_try_again(cloud: Clients, google: Google) -> None:
