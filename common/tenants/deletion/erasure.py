@@ -70,10 +70,7 @@ def begin_due(context: Context, now: datetime | None = None) -> int:
     """
     now = now or datetime.now(UTC)
     tenants = Repository(TENANTS, context)
-    due = [("deletion_status", "==", "scheduled"), ("deletion_due_at", "<=", now)]
     count = 0
-    for record in tenants.select(due, ("deletion_due_at",), AT_ONCE):
-        count += _begun(context, record.value.tenant_id, now)
     silent: tuple[tuple[DeletionStatus, timedelta], ...] = (("running", SILENCE), ("failed", FAILED_PAUSE))
     for status, age in silent:
         for record in tenants.select([("deletion_status", "==", status)], (), AT_ONCE):
@@ -82,6 +79,9 @@ def begin_due(context: Context, now: datetime | None = None) -> int:
                 _changed(own, lambda each: each.model_copy(update={"rounds": 0}), status="running")
                 _next_run(context, own.tenant_id, delay=0)
                 count += 1
+    due = [("deletion_status", "==", "scheduled"), ("deletion_due_at", "<=", now)]
+    for record in tenants.select(due, ("deletion_due_at",), AT_ONCE):
+        count += _begun(context, record.value.tenant_id, now)
     return count
 
 
