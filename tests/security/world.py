@@ -83,6 +83,7 @@ def settle(stack: Stack, tenant: TenantHandle, mark: str) -> Holdings:
 ID_NAMES = frozenset(
     {
         *("export_id", "cluster_id", "alert_id", "keyword_ids"),
+        *("request_id", "suppression_id", "hold_id"),
         *("company_id", "user_id", "invite_id", "feature_id", "account_id"),
         "tenant_id",
         "content_id",
