@@ -38,6 +38,7 @@ from common.platform.audit.models import AuditEntry
 from common.platform.audit.redaction import redacted_by
 from common.platform.audit.seal import FOLDER, block_path, chain_path_of, copy_missing, copy_path
 from common.platform.audit.verification_models import Finding, FindingKind, Verification, VerifyTask
+from common.platform.privacy.retention.policy import chosen
 from common.retention import CLASSES
 from common.store import Repository
 from common.tasks import enqueue
@@ -190,7 +191,7 @@ class _Run:
 
     def _entries(self, block: Block) -> None:
         found = Repository(AUDIT_ENTRIES, self.context).get_many([each.entry_id for each in block.entries])
-        kept_since = self.started - timedelta(days=CLASSES["security"].shortest or 0)
+        kept_since = self.started - self._kept()
         for place in block.entries:
             record = found.get(place.entry_id)
             if record is not None:
@@ -199,6 +200,12 @@ class _Run:
                 self.expired += 1
             else:
                 self._find("entry_removed", block.number, "the entry is gone", place.entry_id)
+
+    def _kept(self) -> timedelta:
+        """Return how long entries are kept at least; a tenant that ever chose may have chosen the shortest period."""
+        security = CLASSES[AUDIT_ENTRIES.retention]
+        ever_chosen = security.name in chosen(self.context) if self.context.tenant_id != PLATFORM_TENANT else False
+        return timedelta(days=(security.shortest if ever_chosen else security.days) or 0)
 
     def _entry(self, number: int, place: Sealed, entry: AuditEntry) -> None:
         self.entries += 1

@@ -25,6 +25,7 @@ from common.platform.audit.entities import AUDIT_ENTRIES
 from common.platform.audit.models import AuditEntry
 from common.platform.audit.people import digests_for
 from common.platform.audit.record import entry_of
+from common.platform.audit.verification_models import Verification
 from common.platform.privacy.person import Person
 from common.registry import entities
 from common.security.entities import SECURITY_EVENTS
@@ -68,7 +69,7 @@ def entry_path(entry_id: object) -> str:
     return f"audit_entries/{entry_id}"
 
 
-def kinds(result: verification.Verification) -> set[str]:
+def kinds(result: Verification) -> set[str]:
     return {finding.kind for finding in result.findings}
 
 
@@ -292,7 +293,7 @@ def test_an_entry_that_vanished_before_its_seal_is_missed(context: Context) -> N
 
 @pytest.mark.usefixtures("old")
 def test_what_is_over_may_go(context: Context) -> None:
-    old = bare(0, context.tenant_id).model_copy(update={"at": datetime.now(UTC) - timedelta(days=401)})
+    old = bare(0, context.tenant_id).model_copy(update={"at": datetime.now(UTC) - timedelta(days=731)})
     entries.append(context, old)
     made(context, 1, start=1)
     seal.seal(context)
