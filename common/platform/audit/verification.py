@@ -29,7 +29,7 @@ from google.cloud.firestore_v1.base_query import FieldFilter
 
 from common import logs, objects, security_events, technical
 from common.clients.firestore import firestore_client
-from common.context import Context
+from common.context import PLATFORM_TENANT, Context
 from common.errors import NotFound
 from common.firestore_calls import bounded, translated
 from common.platform.audit.chain import BEGINNING, Block, Sealed, broken_commitments, digest_of, has_gaps
