@@ -51,7 +51,8 @@ class Holdings:
 
     def traces(self) -> set[str]:
         """Return what another tenant's answers must not contain."""
-        return {self.mark, self.tenant.tenant_id, self.spoke, *self.ids.values(), *self.others}
+        ids = {value for name, value in self.ids.items() if name != "entity"}
+        return {self.mark, self.tenant.tenant_id, self.spoke, *ids, *self.others}
 
 
 def settle(stack: Stack, tenant: TenantHandle, mark: str) -> Holdings:
@@ -76,6 +77,7 @@ def settle(stack: Stack, tenant: TenantHandle, mark: str) -> Holdings:
     ids |= settle_rights(stack, tenant, mark)
     ids |= settle_accounts(stack, tenant.tenant_id, ids["user_id"], mark)
     stack.settled()
+    ids |= _recorded(tenant, hub)
     others = frozenset({*keywords[1:], *opportunities[1:]})
     return Holdings(tenant=tenant, mark=mark, ids=ids, spoke=spoke, cursors=_cursors(tenant), others=others)
 
@@ -84,6 +86,7 @@ ID_NAMES = frozenset(
     {
         *("export_id", "cluster_id", "alert_id", "keyword_ids"),
         *("request_id", "suppression_id", "hold_id"),
+        *("entity", "document_id", "entry_id", "actor_id"),
         *("company_id", "user_id", "invite_id", "feature_id", "account_id"),
         "tenant_id",
         "content_id",
@@ -212,6 +215,13 @@ def _clusters_and_export(tenant: TenantHandle, mark: str) -> dict[str, str]:
         )
     cluster = tenant.client.get("/v1/aso/clusters").json()["items"][0]
     return {"export_id": jobs[1], "cluster_id": str(cluster["cluster_id"])}
+
+
+def _recorded(tenant: TenantHandle, content_id: str) -> dict[str, str]:
+    """Return the ids of what the audit trail holds of a content piece."""
+    path = f"/v1/audit/content_piece/{content_id}"
+    entry = wait_for(lambda: tenant.client.get(path).json().get("items", []), what="the trail has the piece")[-1]
+    return {name: str(entry[name]) for name in ("entity", "document_id", "entry_id", "actor_id")}
 
 
 def _scanned(tenant: TenantHandle) -> list[str]:

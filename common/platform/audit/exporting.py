@@ -19,7 +19,7 @@ from common.exports.models import ExportLink, Layout
 from common.exports.source import Page, Reading, Source
 from common.jobs.models import JobView
 from common.jobs.run import JobRun
-from common.model import Timestamp
+from common.model import Model, Timestamp
 from common.platform.audit.entities import AUDIT_ENTRIES
 from common.platform.audit.models import AuditEntry, AuditQuery, Operation, SideView
 from common.platform.audit.search import ORDER, asked_of, filters_of, told_of, view
@@ -40,8 +40,8 @@ COLUMNS = (
 )
 
 
-class AuditExportRequest(Layout):
-    """Which entries to export, and how the file is written."""
+class AuditExportFilters(Model):
+    """Which entries; all conditions together."""
 
     entity: str | None = Field(default=None, max_length=64, examples=["keyword"])
     document_id: str | None = Field(default=None, min_length=1, max_length=1500, examples=["0198c5f2"])
@@ -54,16 +54,20 @@ class AuditExportRequest(Layout):
 
     def query(self) -> AuditQuery:
         """Return the search that finds these entries; it ends now at the latest, so that the export has an end."""
-        names = ("entity", "document_id", "actor_id", "operation")
-        given = {name: getattr(self, name) for name in names}
-        return AuditQuery(**given, **{"from": self.from_}, to=self.to or datetime.now(UTC))
+        given = self.model_dump(by_alias=True)
+        return AuditQuery.model_validate({**given, "to": self.to or datetime.now(UTC)})
+
+
+class AuditExportRequest(Layout):
+    """What to export of the trail, and how to write it."""
+
+    filters: AuditExportFilters = Field(default_factory=AuditExportFilters, examples=[{"entity": "keyword"}])
 
 
 def start(context: Context, body: AuditExportRequest) -> Answer[JobView]:
     """Begin an export; answers 202 with the job."""
     layout = Layout(**{name: getattr(body, name) for name in Layout.model_fields})
-    query = body.query()
-    asked = asked_of(query)
+    asked = asked_of(body.filters.query())
     answer = service.start(context, type=TYPE, function=FUNCTION, kind="audit", filters=asked, layout=layout)
     subjects, details = told_of(asked)
     security_events.record(context, EXPORTED, subjects={**subjects, "job_id": answer.content.job_id}, details=details)

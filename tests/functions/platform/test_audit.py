@@ -227,7 +227,7 @@ def test_what_operators_do_to_a_tenant_stands_in_its_trail(cloud: Stack) -> None
 def test_the_trail_is_exported_without_formulas(cloud: Stack, owner: TenantHandle) -> None:
     content_id = piece(owner, title="=cmd|' /C calc'!A0")["content_id"]
     found(owner, document_id=content_id)
-    started = owner.client.post("/v1/audit/exports", {"document_id": content_id, "bom": False})
+    started = owner.client.post("/v1/audit/exports", {"filters": {"document_id": content_id}, "bom": False})
     assert started.status_code == 202, started.text
     job_id = started.json()["job_id"]
 
