@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from common.context import Context, Principal
+from common.identifiers import uuid7
 from common.store import Work, transact
 from common.tenants.accounts.calls import Tokens
 from common.tenants.accounts.entities import ACCOUNT_TOKENS, ACCOUNTS
@@ -32,7 +33,7 @@ def settle_accounts(stack: Stack, tenant_id: str, user_id: str, mark: str) -> di
     )
     accounts = [
         Account(
-            account_id=f"account-{mark}-{number}",
+            account_id=str(uuid7()),
             user_id=user_id,
             provider="google",
             provider_account_id=f"{mark}-{number}",
