@@ -184,12 +184,11 @@ class TenantCreated(Tenant):
     """A new tenant, with the invite of its first administrator, which is never shown again.
 
     Attributes:
-        invite_token: Token that accepts the invite (``POST /v1/invites/accept``); None where nobody was invited.
-        invite_link: Address of the deployment's application with the token, where one is configured; None otherwise.
+        invite_token: Token that accepts the invite (``POST /v1/invites/accept``), to be put into your application's
+            link; None where nobody was invited.
     """
 
     invite_token: str | None = None
-    invite_link: str | None = None
 
 
 class OwnTenant(Model):

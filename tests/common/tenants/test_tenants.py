@@ -36,7 +36,7 @@ def test_a_tenant_is_made_under_the_given_id(clients: Clients) -> None:
     assert answer.headers["Location"] == f"/v1/tenants/{tenant_id}"
     stored = tenants.get(context, tenant_id)
     assert stored.etag == answer.content.etag
-    assert tenant.model_dump() == {**stored.value.model_dump(), "invite_token": None, "invite_link": None}
+    assert tenant.model_dump() == {**stored.value.model_dump(), "invite_token": None}
 
 
 def test_a_generated_id_fits_a_data_set_name(clients: Clients) -> None:
