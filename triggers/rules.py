@@ -1,9 +1,10 @@
 """Generate Firestore's security rules from the entity declarations: what tenants' own clients may do directly.
 
 Functions do not pass through these rules (they have accounts of their own); people with an ID token do. They read
-documents of their tenant, by the claims ``tenant_id`` and ``role`` that ``common.auth`` demands as well, and change the
-fields of an entity's ``writable`` model. Everything else is the server's: other fields, creation and deletion (which
-write key documents and tombstones in the same transaction), and all technical documents.
+documents of their tenant, by the claim ``tenant_id`` and by what their own document says of role, status and sessions
+(as ``common.auth`` does), and change the fields of an entity's ``writable`` model. Everything else is the server's:
+other fields, creation and deletion (which write key documents and tombstones in the same transaction), and all
+technical documents.
 """
 
 from __future__ import annotations
@@ -22,16 +23,23 @@ rules_version = '2';
 
 service cloud.firestore {
   match /databases/{database}/documents {
-    // The claims of an ID token that common/auth.py asks for.
+    // Claims live as long as the token; the person's document is what counts, as in common/auth.py.
+    function person() {
+      return get(/databases/$(database)/documents/users/$(request.auth.uid)).data;
+    }
+
     function role() {
-      return request.auth.token.role;
+      return person().role;
     }
 
     function of(tenant) {
       return request.auth != null
         && request.auth.token.tenant_id is string
         && request.auth.token.tenant_id == tenant
-        && role() in ['admin', 'manager', 'user', 'viewer'];
+        && person().tenant_id == tenant
+        && person().status == 'active'
+        && (person().get('sessions_valid_after', null) == null
+          || request.auth.token.auth_time > int(person().sessions_valid_after.toMillis() / 1000));
     }
 
     // Suspending a tenant ends direct access as it ends its API keys.

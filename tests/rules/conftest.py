@@ -6,11 +6,13 @@ import base64
 import json
 import time
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import pytest
 import requests
 
+from common.model import rfc3339
 from common.settings import Settings
 from tests.stack import TestEmulators
 from triggers.cloud import RULES
@@ -86,6 +88,8 @@ def encoded(value: Any) -> dict[str, Any]:
             return {"integerValue": str(value)}
         case str():
             return {"stringValue": value}
+        case datetime():
+            return {"timestampValue": rfc3339(value)}
         case dict():
             return {"mapValue": {"fields": {key: encoded(inner) for key, inner in value.items()}}}
         case _:
@@ -115,13 +119,26 @@ class Database:
         return Person(base=self.base, headers={})
 
     def person(self, tenant: str | None, role: str | None = "user", **claims: Any) -> Person:
-        """Return somebody with the claims of a tenant and a role."""
+        """Return somebody with the claims of a tenant and a role, whose document says the same."""
+        user_id = f"person-{tenant}-{role}"
+        self.store(user_id, tenant, role)
+        return self.somebody(user_id, tenant, role, **claims)
+
+    def store(self, user_id: str, tenant: str | None, role: str | None, **fields: Any) -> None:
+        """Store the document of somebody as it is to be from now on."""
+        document = {"user_id": user_id, "tenant_id": tenant, "role": role, "status": "active", **fields}
+        self.server.delete(f"users/{user_id}")
+        assert self.server.create(f"users/{user_id}", document) == 200
+
+    def somebody(self, user_id: str, tenant: str | None, role: str | None, **claims: Any) -> Person:
+        """Return somebody with an ID token, stored or not."""
         now = int(time.time())
         token = {
             "iss": f"https://securetoken.google.com/{self.project}",
             "aud": self.project,
-            "sub": "person-1",
-            "user_id": "person-1",
+            "sub": user_id,
+            "user_id": user_id,
+            "auth_time": now,
             "iat": now,
             "exp": now + 3600,
             **({} if tenant is None else {"tenant_id": tenant}),

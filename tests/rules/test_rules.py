@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import uuid
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -47,7 +48,8 @@ def test_people_read_documents_of_their_tenant(database: Database, entity: Entit
     path = stored(database, entity)
     for role in ROLES:
         person = database.person("acme", role)
-        expected = ALLOWED if role in READERS[entity.domain] and not entity.secret else DENIED
+        readers = READERS[entity.domain] if entity.readers is None else entity.readers
+        expected = ALLOWED if role in readers and not entity.secret else DENIED
         assert person.read(path) == expected
         assert person.query(entity.collection, "acme") == expected
 
@@ -197,3 +199,29 @@ def test_an_entity_with_secrets_is_not_read_directly() -> None:
     """Rules cannot hide single fields."""
     [entity] = [entity for entity in WRITABLE if entity.name == "content_piece"]
     assert "allow read: if false;" in render([dataclasses.replace(entity, secret=("performance_score",))])
+
+
+def test_the_persons_document_counts_and_not_the_token(database: Database) -> None:
+    """Whoever was demoted, deactivated, removed or signed out is so at once, although the token lives for an hour."""
+    path = "tenants/acme"
+    now = datetime.now(UTC)
+    earlier, later = now - timedelta(minutes=5), now + timedelta(minutes=5)
+    states: list[tuple[dict[str, Any], int]] = [
+        ({}, ALLOWED),
+        ({"role": "user"}, DENIED),
+        ({"role": "owner"}, DENIED),
+        ({"status": "deactivated"}, DENIED),
+        ({"tenant_id": "globex"}, DENIED),
+        ({"sessions_valid_after": None}, ALLOWED),
+        ({"sessions_valid_after": earlier}, ALLOWED),
+        ({"sessions_valid_after": later}, DENIED),
+    ]
+    person = database.somebody("person-states", "acme", "admin")
+    assert person.read(path) == DENIED, "nobody stored the person"
+    for fields, answer in states:
+        database.store("person-states", **{"tenant": "acme", "role": "admin", **fields})
+        assert person.read(path) == answer, fields
+    second = int(now.timestamp())
+    database.store("person-states", "acme", "admin", sessions_valid_after=now)
+    assert database.somebody("person-states", "acme", "admin", auth_time=second).read(path) == DENIED
+    assert database.somebody("person-states", "acme", "admin", auth_time=second + 1).read(path) == ALLOWED

@@ -98,10 +98,13 @@ class BrandGuidelines(Model):
 class ApiLimits(Model):
     """How much of the tenant's own limits a company may have; None is no limit besides the tenant's.
 
+    The number of people is held by this platform. Keywords and content belong to a tenant and name no company, so their
+    limits are for whatever plans them; they are only kept within the tenant's.
+
     Attributes:
-        keywords: Keywords tracked for the company.
-        content_pieces: Pieces of content.
-        users: People of the company.
+        keywords: Keywords planned for the company.
+        content_pieces: Pieces of content planned for it.
+        users: People who work for it.
     """
 
     keywords: int | None = Field(default=None, ge=0, le=MAX_LIMIT, examples=[500])

@@ -20,14 +20,13 @@ from common.auth import require_working_tenant
 from common.clients.firestore import firestore_client
 from common.context import Context, Profile
 from common.email_address import normalised_email
-from common.errors import Conflict, Forbidden, NotFound
+from common.errors import Conflict, Forbidden, NotFound, Unprocessable
 from common.firestore_calls import bounded, translated
 from common.identifiers import uuid7
 from common.people import forget_person
 from common.quotas import check
 from common.store import Repository, Work, transact, write_record
 from common.technical import INVITE_TOKENS, read, read_many
-from common.tenants.companies.entities import COMPANIES
 from common.tenants.companies.membership import require_company
 from common.tenants.people.entities import INVITES, USERS
 from common.tenants.people.models import (
@@ -320,11 +319,6 @@ def _ended(work: Work, invite: Invite) -> Conflict:
 def _join(work: Work, record: Record[Invite]) -> User:
     """Make the caller one of the tenant's people and end the invite."""
     context, invite, profile = work.context, record.value, _profile(work.context)
-    company_id = invite.company_id
-    if company_id is not None:
-        company = work.find(COMPANIES, company_id)
-        # Archived meanwhile: that is no reason to turn somebody away.
-        company_id = company_id if company is not None and company.value.status == "active" else None
     check(context, "users")
     now = datetime.now(UTC)
     user = User(
@@ -334,7 +328,7 @@ def _join(work: Work, record: Record[Invite]) -> User:
         name=invite.name or (profile.name or "")[:200] or None,
         avatar_url=profile.picture if (profile.picture or "").startswith("https://") else None,
         role=invite.role,
-        company_id=company_id,
+        company_id=_company_of(work, invite),
         invite_id=invite.invite_id,
         created_at=now,
         updated_at=now,
@@ -342,3 +336,13 @@ def _join(work: Work, record: Record[Invite]) -> User:
     ended = {"status": "accepted", "pending_email": None, "updated_at": now, "accepted_at": now}
     work.update(INVITES, record, invite.model_copy(update={**ended, "accepted_by": user.user_id}))
     return work.create(USERS, user)
+
+
+def _company_of(work: Work, invite: Invite) -> str | None:
+    """Return the company of an invite; one archived or full meanwhile is no reason to turn somebody away."""
+    if invite.company_id is None:
+        return None
+    try:
+        return require_company(work, invite.company_id).company_id
+    except Unprocessable:
+        return None

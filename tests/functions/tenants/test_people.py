@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -84,7 +85,8 @@ def test_each_way_an_invite_cannot_be_accepted_has_its_code(
 ) -> None:
     newcomer = stranger(cloud)
     invite = invited(admin, newcomer.email)
-    token, path = invite["token"], f"/v1/invites/{invite['invite_id']}"
+    token = invite["token"]
+    invite_path = f"/v1/invites/{invite['invite_id']}"
     assert told(accepted(newcomer, "xyi_" + "x" * 43)) == (404, "invite_not_found")
     assert told(accepted(newcomer, "../../x")) == (404, "invite_not_found")
     assert told(accepted(stranger(cloud), token)) == (403, "invite_other_email")
@@ -94,28 +96,28 @@ def test_each_way_an_invite_cannot_be_accepted_has_its_code(
     assert told(home.client.post("/v1/invites/accept", {"token": token})) == (403, "person_only")
     again = admin.client.post("/v1/invites", {"email": f" {newcomer.email.title()} "})
     assert told(again) == (409, "invite_pending")
-    newer = admin.client.post(f"{path}/resend").json()["token"]
+    newer = admin.client.post(f"{invite_path}/resend").json()["token"]
     assert told(accepted(newcomer, token)) == (409, "invite_replaced")
     stored = cloud.clients.get(firestore_client).document(f"invites/{invite['invite_id']}")
     stored.update({"expires_at": datetime.now(UTC) - timedelta(seconds=1)})
     assert told(accepted(newcomer, newer)) == (409, "invite_expired")
-    assert admin.client.get(path).json()["status"] == "expired"
-    newest = admin.client.post(f"{path}/resend").json()["token"]
+    assert admin.client.get(invite_path).json()["status"] == "expired"
+    newest = admin.client.post(f"{invite_path}/resend").json()["token"]
     assert accepted(newcomer, newest).status_code == 201
     assert told(accepted(newcomer, newest)) == (409, "invite_used")
-    assert told(admin.client.delete(path)) == (409, "invite_used")
-    assert told(admin.client.post(f"{path}/resend")) == (409, "invite_used")
+    assert told(admin.client.delete(invite_path)) == (409, "invite_used")
+    assert told(admin.client.post(f"{invite_path}/resend")) == (409, "invite_used")
     assert told(admin.client.post("/v1/invites", {"email": newcomer.email})) == (409, "already_member")
 
 
 def test_a_revoked_invite_is_over_and_the_address_free(cloud: Stack, admin: PersonHandle) -> None:
     newcomer = stranger(cloud)
     invite = invited(admin, newcomer.email)
-    path = f"/v1/invites/{invite['invite_id']}"
+    invite_path = f"/v1/invites/{invite['invite_id']}"
     for _ in range(2):
-        assert admin.client.delete(path).status_code == 204
+        assert admin.client.delete(invite_path).status_code == 204
     assert told(accepted(newcomer, invite["token"])) == (409, "invite_revoked")
-    assert told(admin.client.post(f"{path}/resend")) == (409, "invite_revoked")
+    assert told(admin.client.post(f"{invite_path}/resend")) == (409, "invite_revoked")
     assert accepted(newcomer, invited(admin, newcomer.email)["token"]).status_code == 201
 
 
@@ -138,8 +140,8 @@ def test_an_account_belongs_to_one_tenant(cloud: Stack, admin: PersonHandle) -> 
 def test_of_two_who_use_one_token_at_once_one_joins(cloud: Stack, admin: PersonHandle) -> None:
     token = invited(admin, "both@people.example")["token"]
     both = [stranger(cloud, "both@people.example") for _ in range(2)]
-    codes = sorted(answer.status_code for answer in at_once([lambda one=one: accepted(one, token) for one in both]))
-    assert codes == [201, 409]
+    calls = [functools.partial(accepted, one, token) for one in both]
+    assert sorted(answer.status_code for answer in at_once(calls)) == [201, 409]
 
 
 def test_who_may_invite_whom(cloud: Stack, home: TenantHandle) -> None:
@@ -178,7 +180,7 @@ def test_a_tenant_that_is_full_takes_nobody(cloud: Stack) -> None:
 # ---------------------------------------------------------------------- roles and the last administrator
 
 
-def at_once(calls: list[Callable[[], requests.Response]]) -> list[requests.Response]:
+def at_once(calls: Sequence[Callable[[], requests.Response]]) -> list[requests.Response]:
     """Make calls at the same time and return their answers in order."""
     answers: list[requests.Response | None] = [None] * len(calls)
     gate = threading.Barrier(len(calls))
@@ -340,25 +342,25 @@ def test_settings_are_merged_and_flags_switched_within_ones_rights(cloud: Stack,
         assert made.status_code == 201, made.text
         flags[name] = made.json()["feature_id"]
     assert told(home.client.post("/v1/features", {"name": "beta"})) == (409, "feature_taken")
-    path = "/v1/me/settings"
-    person.client.patch(path, {"settings": {"theme": "dark", "digest": True}, "features": {"beta": True}})
-    person.client.patch(path, {"settings": {"digest": None, "rows": 50}})
-    mine = person.client.get(path).json()
+    settings_path = "/v1/me/settings"
+    person.client.patch(settings_path, {"settings": {"theme": "dark", "digest": True}, "features": {"beta": True}})
+    person.client.patch(settings_path, {"settings": {"digest": None, "rows": 50}})
+    mine = person.client.get(settings_path).json()
     assert mine["settings"] == {"theme": "dark", "rows": 50}
     assert mine["features"] == {"beta": True, "billing": False}
-    assert told(person.client.patch(path, {"features": {"billing": True}})) == (403, "feature_not_yours")
-    assert told(person.client.patch(path, {"features": {"gamma": True}})) == (422, "feature_unknown")
+    assert told(person.client.patch(settings_path, {"features": {"billing": True}})) == (403, "feature_not_yours")
+    assert told(person.client.patch(settings_path, {"features": {"gamma": True}})) == (422, "feature_unknown")
     many = {f"s{number}": number for number in range(99)}
-    assert told(person.client.patch(path, {"settings": many})) == (422, "too_many_settings")
+    assert told(person.client.patch(settings_path, {"settings": many})) == (422, "too_many_settings")
     user = f"/v1/users/{person.user_id}"
     changed = home.client.patch(user, {"features": {"billing": True}}, headers={"If-Match": "*"})
     assert changed.status_code == 200, changed.text
     assert person.client.get("/v1/me").json()["features"] == {"beta": False, "billing": True}
     assert home.client.patch(f"/v1/features/{flags['beta']}", {"enabled": True}).json()["enabled"] is True
-    assert person.client.get(path).json()["features"] == {"beta": True, "billing": True}
+    assert person.client.get(settings_path).json()["features"] == {"beta": True, "billing": True}
     assert home.client.delete(f"/v1/features/{flags['billing']}").status_code == 204
     assert [each["name"] for each in home.client.get("/v1/features").json()["items"]] == ["beta"]
-    assert person.client.get(path).json()["features"] == {"beta": True}
+    assert person.client.get(settings_path).json()["features"] == {"beta": True}
 
 
 def test_signing_out_ends_this_session_too_and_keys_are_nobody(cloud: Stack, home: TenantHandle) -> None:

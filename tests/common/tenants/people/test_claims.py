@@ -16,9 +16,11 @@ from common.context import Context
 from common.errors import Unavailable
 from common.settings import Settings
 from common.tenants.people.claims import LOOKS, follow
+from common.tenants.people.entities import FEATURE_FLAGS, INVITES, USERS
 from tests.common.security import context_of, store_person
 from triggers.local.accounts import Accounts
 from triggers.local.accounts_server import AccountsServer
+from triggers.manifest import load_manifest
 
 
 class Home:
@@ -45,7 +47,8 @@ class Home:
                 home.writes += 1
                 return super().update(context, user_id, **changes)
 
-        self.clients.replace(identity_provider, Watched(server.toolkit, settings.project, Owner()))
+        watched: IdentityProvider = Watched(server.toolkit, settings.project, Owner())
+        self.clients.replace(identity_provider, watched)
 
     def store(self, **fields: Any) -> None:
         """Store the person."""
@@ -91,6 +94,14 @@ def server(accounts: Accounts) -> Iterator[AccountsServer]:
 def home(settings: Settings, server: AccountsServer, accounts: Accounts) -> Home:
     """A person of the test's own."""
     return Home(settings, server, accounts)
+
+
+def test_the_follower_hears_of_people_and_of_nothing_else() -> None:
+    [entry] = [each for each in load_manifest() if each["name"] == "tenants-user-claims"]
+    of_people = [each for each in USERS.events.values() if each.startswith("user-")]
+    others = [each for entity in (INVITES, FEATURE_FLAGS) for each in entity.events.values() if each[:5] == "user-"]
+    assert (entry["topic"], entry["filter"]) == ("tenants-events", 'hasPrefix(attributes.event_type, "user-")')
+    assert (of_people, others) == (list(USERS.events.values()), [])
 
 
 def test_claims_follow_the_document_and_come_once(home: Home) -> None:
