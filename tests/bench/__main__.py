@@ -15,6 +15,7 @@ BENCHMARKS = {
     "cached_read": "Cached read over HTTP",
     "authentication": "Cost of authentication and tenancy",
     "key_lookup": "Look-up of API keys",
+    "audit": "Cost of the audit trail",
     "imports": "Import time and installed size of bundles",
     "import_rows": "Rows of keyword exports",
     "warehouse": "Rows into BigQuery",

@@ -211,6 +211,25 @@ def test_changes_past_the_functions_are_recorded_as_nobodys(cloud: Stack, owner:
     assert (entry["actor_kind"], entry["actor_id"], entry["request_id"]) == ("unknown", None, None)
 
 
+def test_events_that_come_late_twice_and_in_reverse_make_the_same_history(cloud: Stack, owner: TenantHandle) -> None:
+    dispatcher, consumer = cloud.local.dispatcher, "platform-audit-aso"
+    cloud.settled()
+    dispatcher.pause(consumer)
+    dispatcher.duplicate(consumer, 2)
+    try:
+        content_id = piece(owner, title="0")["content_id"]
+        for number in range(1, 4):
+            assert update(owner, content_id, title=str(number)).status_code == 200
+        wait_for(lambda: dispatcher.pending() >= 8)
+    finally:
+        dispatcher.duplicate(consumer, 1)
+        dispatcher.resume(consumer, order="reversed")
+    cloud.settled()
+    items = owner.client.get(f"/v1/audit/content_piece/{content_id}").json()["items"]
+    titles = [shown(change) for item in items for change in item["changes"] if change["field"] == "title"]
+    assert titles == [("2", "3"), ("1", "2"), ("0", "1"), (None, "0")]
+
+
 def test_what_operators_do_to_a_tenant_stands_in_its_trail(cloud: Stack) -> None:
     tenant = cloud.tenant()
     suspended = cloud.post(f"/v1/tenants/{tenant.tenant_id}/suspend", {"reason": "unpaid"})
