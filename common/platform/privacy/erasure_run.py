@@ -20,6 +20,7 @@ from typing import Any
 from common import erasures, suppression
 from common.context import Context
 from common.errors import Conflict
+from common.identifiers import digest
 from common.jobs.models import JobTask
 from common.jobs.run import JobEnded, JobRun, run_job
 from common.platform.privacy import cases, residue, survey
@@ -31,6 +32,8 @@ from common.platform.privacy.stores.warehouse import StillStreaming
 
 ROUNDS = 8
 """Searches after which what is left is reported instead of waited for."""
+UNCHANGED = 3
+"""Searches that find the same after which it is reported: nothing late is on its way any more."""
 WAIT = 5.0
 """Seconds before the first second look; doubled with each."""
 STREAMING_WAIT = 900.0
@@ -116,13 +119,21 @@ def _through(job: JobRun, walk: Walk, state: dict[str, Any]) -> None:
             done.append(store.name)
             _save(job, state)
         left = residue.search(walk)
-        if not left or state["round"] >= ROUNDS:
+        if not left or state["round"] >= ROUNDS or _unchanged(state, left) >= UNCHANGED:
             state["result"] = _result(walk, state, left)
             state["stage"] = "done"
             _save(job, state)
             return
         state |= {"round": state["round"] + 1, "stores": []}
         _pause(job, state, WAIT * 2 ** (state["round"] - 1))
+
+
+def _unchanged(state: dict[str, Any], left: list[residue.Left]) -> int:
+    """Return how many searches in a row have found just this."""
+    found = digest(*sorted(each.model_dump_json() for each in left))
+    state["same"] = state.get("same", 0) + 1 if state.get("left") == found else 1
+    state["left"] = found
+    return int(state["same"])
 
 
 def _wait_for_streams(job: JobRun, state: dict[str, Any]) -> None:
