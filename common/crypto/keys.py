@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -69,10 +70,14 @@ class Ring:
 
 
 class KeyMemory:
-    """The rings of one process."""
+    """The rings of one process.
 
-    def __init__(self) -> None:
-        self._rings: Recent[str, Ring] = Recent(fresh=REREAD, missing=0, stale=MEMORY, retry=1, size=512)
+    Args:
+        clock: Monotonic seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._rings: Recent[str, Ring] = Recent(fresh=REREAD, missing=0, stale=MEMORY, retry=1, size=512, clock=clock)
 
     def ring(self, context: Context, tenant_id: str) -> Ring | None:
         """Return a tenant's keys, read again where they are not remembered; None where it has none yet."""

@@ -195,3 +195,15 @@ def test_patience_ends_before_the_computation_of_another_thread() -> None:
             flights.run("k", compute, patience=0.01)
         finish.set()
         assert leader.result(10) == 1
+
+
+def test_what_is_too_old_is_dropped_and_nothing_else() -> None:
+    now = [0.0]
+    recent: Recent[str, str] = Recent(fresh=100, missing=1, stale=100, clock=lambda: now[0])
+    recent.get("old", lambda: "read at 0")
+    now[0] = 50
+    recent.get("young", lambda: "read at 50")
+    now[0] = 61
+    recent.drop_older(60)
+    assert recent.get("young", lambda: "again") == "read at 50"
+    assert recent.get("old", lambda: "again") == "again"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import logging
+import sys
 import uuid
 from pathlib import Path
 
@@ -13,11 +14,13 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
+from common.clients.firestore import firestore_client
 from common.clients.registry import Clients
 from common.context import Context, Deadline, Principal
 from common.crypto import digests, envelope, keys
-from common.errors import SealBroken
+from common.errors import SealBroken, Unavailable
 from common.settings import Settings
+from tests.common.security import without_firestore
 from triggers.local.key_file import key_file
 
 
@@ -27,7 +30,7 @@ def context_of(clients: Clients, tenant_id: str) -> Context:
         tenant_id=tenant_id,
         principal=Principal(kind="service", id="test"),
         clients=clients,
-        deadline=Deadline.after(60),
+        deadline=Deadline.after(600),
     )
 
 
@@ -123,6 +126,25 @@ def test_a_destroyed_key_is_destroyed_for_good(clients: Clients, settings: Setti
             with pytest.raises(SealBroken, match="destroyed"):
                 use()
     assert len(digest) == 64
+
+
+def test_a_process_forgets_a_destroyed_key_within_five_minutes(clients: Clients, settings: Settings) -> None:
+    here = context_of(clients, f"t{uuid.uuid4().hex[:12]}")
+    elsewhere, now = context_of(Clients(settings), here.tenant_id), [0.0]
+    elsewhere.clients.replace(keys.key_memory, keys.KeyMemory(clock=lambda: now[0]))
+    sealed = envelope.seal(elsewhere, b"a token", associated=PLACE)
+    ring = keys.ring_of(elsewhere, here.tenant_id)
+    keys.destroy(here, here.tenant_id)
+    assert code_of(here, sealed) == "key_destroyed"
+    # What the documentation admits: another process goes on until it asks again.
+    assert envelope.opened(elsewhere, sealed, associated=PLACE) == b"a token"
+    now[0] = keys.MEMORY + 1
+    without_firestore(elsewhere.clients)
+    with pytest.raises(Unavailable):
+        envelope.opened(elsewhere, sealed, associated=PLACE)
+    assert sys.getrefcount(ring) == 2, "nothing holds the unwrapped key any more"
+    elsewhere.clients.replace(firestore_client, clients.get(firestore_client))
+    assert code_of(elsewhere, sealed) == "key_destroyed"
 
 
 def test_nothing_in_the_clear_is_shown_by_accident(acme: Context, caplog: pytest.LogCaptureFixture) -> None:

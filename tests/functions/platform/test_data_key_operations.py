@@ -17,7 +17,7 @@ def test_keys_that_are_due_are_rotated(cloud: Stack) -> None:
         tenant_id=tenant_id,
         principal=Principal(kind="service", id="test"),
         clients=cloud.clients,
-        deadline=Deadline.after(60),
+        deadline=Deadline.after(600),
     )
     place = envelope.place("account_token", "of-a-test", "refresh_token")
     sealed = envelope.seal(context, b"kept", associated=place)

@@ -69,7 +69,7 @@ def at_work(cloud: Stack, server: OAuthServer, tenant_id: str) -> Context:
         tenant_id=tenant_id,
         principal=Principal(kind="service", id="test", tenant_id=tenant_id, role="service"),
         clients=Clients(settings),
-        deadline=Deadline.after(60),
+        deadline=Deadline.after(600),
     )
 
 
