@@ -20,7 +20,7 @@ from triggers.openapi import OPENAPI_FILE
 SORTED = frozenset(
     {
         *("created_at", "last_checked", "date", "detected_at", "expected_gain", "last_at", "updated_at", "wake_at"),
-        *("demand", "entry_id"),
+        *("demand", "entry_id", "expires_at"),
         *("measured_at", "outcome_due_at"),
     }
 )

@@ -165,10 +165,10 @@ def rename(context: Context, key_id: str, body: ApiKeyUpdate) -> ApiKey:
     Raises:
         NotFound: ``api_key_not_found``.
     """
-    used = last_use.of(context, [key_id])
 
     def work(work: Work) -> ApiKey:
         held = records.held(work, key_id)
+        used = last_use.of(context, [key_id])
         renamed = held.document
         if body.name not in {None, renamed.name}:
             renamed = renamed.model_copy(update={"name": body.name, "updated_at": datetime.now(UTC)})
