@@ -230,10 +230,7 @@ def counted(context: Context, resource: Resource) -> int:
         Unavailable: Firestore does not answer.
     """
     limit = LIMITS[resource]
-    entity = entities().get(limit.entity)
-    if entity is None:
-        return 0
-    query = _documents(context, entity)
+    query = _documents(context, entities()[limit.entity])
     for field, value in limit.where:
         query = query.where(filter=FieldFilter(field, "==", value))
     if limit.created_today:

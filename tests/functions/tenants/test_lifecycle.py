@@ -112,9 +112,7 @@ def test_the_work_of_a_suspended_tenant_waits_and_goes_on(cloud: Stack, tenant: 
     document = cloud.clients.get(firestore_client).document(f"jobs/{job_id}")
     assert document.get().get("status") == "queued"
     assert cloud.post(f"{path_of(tenant)}/resume").status_code == 200
-    cloud.wait_for(
-        lambda: document.get().get("status") in {"succeeded", "failed"}, what="the job ran after held-work-release"
-    )
+    cloud.wait_for(lambda: document.get().get("attempts") > 0, 60, what="tenants-held-work-release let its task go")
     cloud.wait_for(lambda: held(cloud, tenant.tenant_id) == 0)
 
 
@@ -160,7 +158,8 @@ def test_a_tenant_is_deleted_for_good_and_leaves_no_events_behind(cloud: Stack) 
     assert record["found"]["documents/keyword"] == 1
     assert record["finished_at"]
     refused = tenant.client.get("/v1/aso/content")
-    assert (refused.status_code, refused.json()["code"]) == (401, "credential_invalid")
+    # The key is gone; a process that remembers it for its minute knows at least that the tenant is.
+    assert (refused.status_code, refused.json()["code"]) in {(401, "credential_invalid"), (403, "tenant_deleted")}
     again = cloud.post("/v1/tenants", {"tenant_id": tenant.tenant_id, "name": "x"})
     assert (again.status_code, again.json()["code"]) == (409, "tenant_id_used")
     late = cloud.operator.delete(f"{path_of(tenant)}/deletion")
