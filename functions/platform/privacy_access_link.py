@@ -9,19 +9,19 @@ from triggers import http
 
 
 @http.get(
-    "/v1/privacy/exports/{export_id}/link",
+    "/v1/privacy/requests/{request_id}/link",
     scope="privacy:read",
     roles=("admin",),
     needs={
-        "firestore:read": "Reads the job of the export.",
+        "firestore:read": "Reads the request and its job.",
         "storage:read": "Looks whether the file is there; the link opens what this account may read.",
         "storage:sign": "Signs the link as the function's own account.",
     },
 )
-def privacy_access_link(export_id: uuid.UUID, context: Context) -> AccessLink:
-    """Return a link to the file of an access export, for a quarter of an hour; `export_id` is the id of its job.
+def privacy_access_link(request_id: uuid.UUID, context: Context) -> AccessLink:
+    """Return a link to the file that answers a request for access, for a quarter of an hour.
 
-    The file is a ZIP of JSON lines with a manifest. It is deleted a week after it was made: 404
-    `privacy_export_expired` from then on.
+    The file is a ZIP of JSON lines with a manifest. 409 `privacy_export_not_ready` until it is made; it is deleted a
+    week later, 404 `privacy_export_expired` from then on.
     """
-    return access.link(context, export_id)
+    return access.link(context, request_id)

@@ -19,6 +19,7 @@ from common.jobs.models import Job
 from common.jobs.service import start_job
 from common.model import Model, Timestamp
 from common.platform.privacy.cases import open_case
+from common.platform.privacy.requests.entities import PRIVACY_REQUESTS
 from common.protection.subjects import Subject
 from common.signed_links import signed_link
 from common.store import Repository, Work
@@ -63,18 +64,22 @@ def start(work: Work, *, request_id: str, subject: Subject) -> Job:
     return start_job(work, type=JOB, function=FUNCTION, parameters=parameters, unit="records", job_id=job_id)
 
 
-def link(context: Context, export_id: uuid.UUID) -> AccessLink:
-    """Return a link to the file of an export that succeeded, for a quarter of an hour.
+def link(context: Context, request_id: uuid.UUID) -> AccessLink:
+    """Return a link to the file of a request's export, for a quarter of an hour.
 
     Raises:
-        NotFound: ``privacy_export_not_found``; ``privacy_export_expired``: its file was deleted.
+        NotFound: ``privacy_request_not_found``; ``privacy_export_not_found``: the request is for something else;
+            ``privacy_export_expired``: its file was deleted.
         Conflict: ``privacy_export_not_ready``, ``privacy_export_failed``.
         Unavailable: Firestore, Cloud Storage or IAM does not answer.
     """
-    record = Repository(JOBS, context).find(str(export_id))
-    if record is None or record.value.type != JOB:
-        raise NotFound("privacy_export_not_found", f"There is no access export {str(export_id)!r}.")
-    job = record.value
+    request = Repository(PRIVACY_REQUESTS, context).get(str(request_id)).value
+    if request.type != "access":
+        raise NotFound("privacy_export_not_found", f"The request is for {request.type}; only access has an export.")
+    if request.job_id is None:
+        raise Conflict("privacy_export_not_ready", "The request was not started, or its job failed: start it.")
+    job = Repository(JOBS, context).get(str(request.job_id)).value
+    export_id = request.job_id
     if job.status in {"queued", "running"}:
         message = f"The export is {job.status}; ask again when its job has succeeded."
         raise Conflict("privacy_export_not_ready", message, headers={"Retry-After": "5"})

@@ -31,9 +31,9 @@ def acme(cloud: Stack) -> TenantHandle:
 
 
 def ended(client: Caller, job_id: str) -> dict[str, Any]:
-    def found() -> dict[str, Any] | None:
+    def found() -> dict[str, Any]:
         job: dict[str, Any] = client.get(f"/v1/jobs/{job_id}").json()
-        return None if job["status"] in {"queued", "running"} else job
+        return {} if job["status"] in {"queued", "running"} else job
 
     return wait_for(found, 90, every=0.2, what=f"job {job_id} ends")
 
@@ -123,11 +123,11 @@ def exported(client: Caller, person: PersonHandle) -> dict[str, list[dict[str, A
     begun = client.post(f"{path}/start", {})
     assert begun.status_code == 200, begun.text
     job_id = begun.json()["job_id"]
-    early = client.get(f"/v1/privacy/exports/{job_id}/link")
+    early = client.get(f"{path}/link")
     assert early.status_code in {200, 409}
     job = ended(client, job_id)
     assert job["status"] == "succeeded", job
-    link = client.get(f"/v1/privacy/exports/{job_id}/link").json()
+    link = client.get(f"{path}/link").json()
     assert link["records"] == job["result"]["records"]
     content = requests.get(link["url"], timeout=30).content
     assert len(content) == link["size"]
@@ -139,12 +139,15 @@ def exported(client: Caller, person: PersonHandle) -> dict[str, list[dict[str, A
 def test_an_export_is_deleted_when_its_time_is_over(cloud: Stack, acme: TenantHandle) -> None:
     jane = member(cloud, acme.tenant_id)
     path = request(acme.client, "access", {"user_id": jane.user_id})
+    early = acme.client.get(f"{path}/link")
+    assert (early.status_code, early.json()["code"]) == (409, "privacy_export_not_ready")
     job_id = acme.client.post(f"{path}/start", {}).json()["job_id"]
     ended(acme.client, job_id)
+    assert acme.client.get(f"{path}/link").status_code == 200
     access_run.delete(context_of(cloud, acme), JobTask(job_id=job_id))
-    gone = acme.client.get(f"/v1/privacy/exports/{job_id}/link")
+    gone = acme.client.get(f"{path}/link")
     assert (gone.status_code, gone.json()["code"]) == (404, "privacy_export_expired")
-    other = acme.client.get(f"/v1/privacy/exports/{uuid.uuid4()}/link")
+    other = acme.client.get(f"{request(acme.client, 'erasure', {'user_id': jane.user_id})}/link")
     assert (other.status_code, other.json()["code"]) == (404, "privacy_export_not_found")
 
 
@@ -202,7 +205,7 @@ def test_only_administrators_may(cloud: Stack, acme: TenantHandle, role: str) ->
     somebody = member(cloud, acme.tenant_id, role).client
     answers = [
         somebody.get("/v1/privacy/inventory"),
-        somebody.get(f"/v1/privacy/exports/{uuid.uuid4()}/link"),
+        somebody.get(f"/v1/privacy/requests/{uuid.uuid4()}/link"),
         somebody.post("/v1/privacy/residue-searches", {"subject": {"user_id": "x"}}),
     ]
     assert {(each.status_code, each.json()["code"]) for each in answers} == {(403, "role_missing")}

@@ -101,7 +101,14 @@ NAMES = st.sampled_from(["uid-a", "uid-b", "uid-c", None])
 )
 def test_erasing_twice_is_erasing_once_and_leaves_nothing(to: str | None, author: str | None, seen: list[str]) -> None:
     person = Person([("email", "a@x.example"), ("user_id", "uid-a")])
-    before = {"to_id": to, "from_email": author, "to_name": "N", "from_name": "M", "seen": {"by": seen}, "x": 1}
+    before: dict[str, Any] = {
+        "to_id": to,
+        "from_email": author,
+        "to_name": "N",
+        "from_name": "M",
+        "seen": {"by": seen},
+        "x": 1,
+    }
     touch = touch_of(LETTER, before, person)
     after = before if touch is None else {**before, **changes_of(touch, before, person, replace)}
     assert touch_of(LETTER, after, person) is None

@@ -21,6 +21,7 @@ from common.platform.privacy.stores.port import Walk
 from common.platform.privacy.stores.warehouse import StillStreaming, Warehouse
 from common.registry import FactsRecord
 from common.settings import Settings
+from common.warehouse import query
 from common.warehouse.fact_tables import fact_relations
 from common.warehouse.tables import Relation, relations
 from tests.common.platform.privacy.people import Human, context_for, walk_for
@@ -180,7 +181,7 @@ def test_rows_that_were_streamed_lately_are_waited_for(context: Context, monkeyp
     """The emulator knows no streaming buffer, so the refusal is BigQuery's own words."""
     human = Human()
     fill(context, human, Human())
-    whole = warehouse.run
+    whole = query.run
 
     def refusing(asked: Context, sql: str, *arguments: Any, **named: Any) -> Any:
         if sql.startswith("DELETE") and "contacts_changes" in sql:

@@ -70,7 +70,11 @@ def plant_everywhere(context: Context, human: Human, other: Human) -> list[str]:
     for collection in technical.COLLECTIONS:
         if rule_of(collection.path).how == "leave":
             continue
-        fields = {"tenant_id": context.tenant_id, "kept": "this", "noted": f"of {human.email.upper()} and others"}
+        fields: dict[str, Any] = {
+            "tenant_id": context.tenant_id,
+            "kept": "this",
+            "noted": f"of {human.email.upper()} and others",
+        }
         if collection.path == technical.IDEMPOTENCY.path:
             fields |= {"body": json.dumps({"email": human.email}).encode(), "headers": {}, "withheld": ""}
         client.document(f"{collection.path}/{uuid.uuid4().hex}").set(fields)
