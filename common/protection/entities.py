@@ -57,6 +57,6 @@ RESTRICTIONS = Entity(
         "updated": "processing-restriction-changed",
         "deleted": "processing-restriction-lifted",
     },
-    unindexed=("objected", "withdrawn"),
+    unindexed=("objected", "withdrawn", "lift_reason"),
     purpose="What people asked not to be done with their data, so that readers can leave it alone.",
 )

@@ -80,6 +80,7 @@ class Restriction(Model):
         objected: Purposes that the person objected to (art. 21); ``all`` stands for every one.
         withdrawn: Purposes that the person withdrew consent from (art. 7(3)).
         request_id: The request that set it last.
+        lift_reason: Why something of it was lifted last, in writing; None where nothing was.
         updated_at: When it was set.
     """
 
@@ -90,4 +91,5 @@ class Restriction(Model):
     objected: list[str] = Field(default_factory=list)
     withdrawn: list[str] = Field(default_factory=list)
     request_id: str | None = None
+    lift_reason: str | None = None
     updated_at: Timestamp

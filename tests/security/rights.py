@@ -15,7 +15,7 @@ from tests.stack import Stack, TenantHandle
 def settle_rights(stack: Stack, tenant: TenantHandle, mark: str) -> dict[str, str]:
     """Give a tenant two of everything that its lists of privacy show; return the ids of one of each."""
     subject, reason = {"email": f"{mark}@example.com"}, f"A matter that concerns {mark}."
-    made = {
+    made: dict[str, tuple[str, dict[str, object]]] = {
         "request_id": ("requests", {"type": "access", "subject": subject, "details": mark}),
         "record_id": ("consents", {"subject": subject, "purpose": "surveys", "action": "given", "source": mark}),
         "suppression_id": ("suppressions", {"email": f"{mark}@example.com", "note": mark}),
@@ -24,7 +24,7 @@ def settle_rights(stack: Stack, tenant: TenantHandle, mark: str) -> dict[str, st
     ids = {}
     for turn in range(2):
         for name, (path, body) in made.items():
-            sent = body | ({"purpose": f"purpose_{turn}"} if name == "suppression_id" else {})
+            sent = {**body, "purpose": f"purpose_{turn}"} if name == "suppression_id" else body
             answer = tenant.client.post(f"/v1/privacy/{path}", sent)
             assert answer.status_code == 201, answer.text
             ids[name] = str(answer.json()[name])

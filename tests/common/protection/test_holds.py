@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -118,7 +119,12 @@ def test_more_asked_never_means_less_kept(
     some: list[tuple[str, set[str], str]], asked: set[str], touched: set[str] | None
 ) -> None:
     made = [
-        LegalHold.model_construct(scope=scope, subject_digests=sorted(who), entity=kind)  # type: ignore[arg-type]
+        LegalHold.model_validate(
+            {
+                "scope": scope, "subject_digests": sorted(who), "entity": kind, "reason": REASON,
+                "hold_id": uuid.uuid4(), "tenant_id": "t", "placed_at": datetime.now(UTC), "placed_by": "u",
+            }
+        )
         for scope, who, kind in some
     ]
     kept = that_keep(made, asked, touched)

@@ -69,11 +69,21 @@ def verified(tenant: Admin, kind: str) -> str:
 
 
 def ended(tenant: Admin, request: str) -> dict[str, Any]:
-    def done() -> dict[str, Any] | None:
+    def done() -> dict[str, Any]:
         found = tenant.get(f"/v1/privacy/requests/{request}")
-        return found if found["status"] == "done" or found["problem"] else None
+        return found if found["status"] == "done" or found["problem"] else {}
 
     return wait_for(done, 60, every=0.2, what="the request is done")
+
+
+def planned_erasure(tenant: Admin, job_id: str) -> dict[str, Any]:
+    def planned() -> dict[str, Any]:
+        job: dict[str, Any] = tenant.client.get(f"/v1/jobs/{job_id}").json()
+        return {} if job["status"] in {"queued", "running"} else job
+
+    job = wait_for(planned, 60, what="the erasure is planned")
+    assert job["status"] == "succeeded", job
+    return job
 
 
 def test_an_erasure_waits_for_a_hold_and_is_done_when_it_is_released(acme: Admin) -> None:
@@ -81,12 +91,7 @@ def test_an_erasure_waits_for_a_hold_and_is_done_when_it_is_released(acme: Admin
     hold = acme.post("/v1/privacy/holds", {"scope": "subject", "subject": JANE, "reason": REASON}, 201)
     request = verified(acme, "erasure")
     plan = acme.post(f"/v1/privacy/requests/{request}/start")["plan_job_id"]
-    job = wait_for(
-        lambda: (found := acme.client.get(f"/v1/jobs/{plan}").json())["status"] not in {"queued", "running"} and found,
-        60,
-        what="the erasure is planned",
-    )
-    assert job["status"] == "succeeded", job
+    job = planned_erasure(acme, plan)
     refused = acme.client.post(f"/v1/privacy/requests/{request}/start", {"confirm": job["result"]["confirm"]})
     assert (refused.status_code, refused.json()["code"]) == (423, "legal_hold")
     assert (refused.json()["reason"], refused.json()["hold_ids"]) == (REASON, [hold["hold_id"]])
@@ -137,6 +142,9 @@ def test_an_objection_puts_the_address_on_the_list(acme: Admin) -> None:
     found = acme.post("/v1/privacy/consents/lookup", {"subject": subject})
     assert found["objected"] == ["newsletter"]
     assert [each["allowed"] for each in found["purposes"]] == [False]
+    lift = {"subject": subject, "purposes": ["newsletter"], "reason": "He changed his mind on 3 March."}
+    assert acme.post("/v1/privacy/restrictions/lift", lift)["objected"] == []
+    assert acme.post("/v1/privacy/suppressions/check", asked) == {"suppressed": False}
 
 
 def test_the_suppression_list_is_filled_read_and_emptied(acme: Admin) -> None:

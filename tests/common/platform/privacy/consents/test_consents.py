@@ -92,7 +92,19 @@ def test_the_order_of_entry_makes_no_difference(clients: Clients, said: tuple[li
 )
 def test_statements_are_totally_ordered(at: list[Said]) -> None:
     records = [
-        ConsentRecord.model_construct(record_id=uuid.UUID(int=number), at=NOW + timedelta(hours=hour), action=action)
+        ConsentRecord.model_validate(
+            {
+                "record_id": uuid.UUID(int=number),
+                "at": NOW + timedelta(hours=hour),
+                "action": action,
+                "tenant_id": "t",
+                "purpose": "p",
+                "legal_basis": "consent",
+                "source": "form",
+                "recorded_at": NOW,
+                "recorded_by": "u",
+            }
+        )
         for number, (hour, action) in enumerate(at)
     ]
     for one in records:

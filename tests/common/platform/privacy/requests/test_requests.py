@@ -13,6 +13,8 @@ from pydantic import ValidationError
 from common.clients.registry import Clients
 from common.context import Context
 from common.errors import Conflict, Gone, NotFound, Refusal, Unprocessable
+from common.platform.privacy import lifting
+from common.platform.privacy.lifting import RestrictionLift
 from common.platform.privacy.requests import overdue, service, starting, verification
 from common.platform.privacy.requests.models import (
     CodeGiven,
@@ -205,6 +207,24 @@ def test_a_restriction_forbids_every_use(context: Context) -> None:
     assert found.restricted
     assert found.forbids("anything")
     assert not restriction_of(context, Subject(email="john.doe@example.com")).forbids("anything")
+
+
+def test_what_was_asked_for_is_lifted_with_a_reason(context: Context) -> None:
+    for kind in ("restriction", "objection"):
+        request = received(context, kind, **({"purposes": ["newsletter", "calls"]} if kind == "objection" else {}))
+        starting.start(context, request.request_id, RequestStart(), NOW)
+    jane = Subject(email="jane.doe@example.com")
+    lift = RestrictionLift(subject=jane, restriction=True, purposes=["newsletter"], reason="As she wrote on 3 March.")
+    assert lifting.lift(context, lift, NOW).objected == ["calls"]
+    found = restriction_of(context, jane)
+    assert (found.restricted, found.forbids("newsletter"), found.forbids("calls")) == (False, False, True)
+    assert not is_suppressed(context, "jane.doe@example.com", "newsletter")
+    assert is_suppressed(context, "jane.doe@example.com", "calls")
+    with pytest.raises(NotFound) as nobody:
+        lifting.lift(context, lift.model_copy(update={"subject": Subject(user_id="nobody")}), NOW)
+    assert nobody.value.code == "restriction_not_found"
+    with pytest.raises(ValidationError):
+        RestrictionLift(subject=jane, reason="Nothing is named here.")
 
 
 def test_only_an_erasure_is_confirmed(context: Context) -> None:
