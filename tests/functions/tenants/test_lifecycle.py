@@ -13,9 +13,12 @@ from common.jobs import service
 from common.store import transact
 from common.technical import HELD_TASKS
 from common.tenants import setup
+from common.tenants.deletion import erasure
 from common.tenants.models import SetupTask
 from tests.common.tenants.deletion.holdings import state_of
 from tests.stack import Caller, Stack, TenantHandle
+from triggers.declaration import Message
+from triggers.local.functions import read_manifest
 
 
 def a_name() -> str:
@@ -187,3 +190,20 @@ def test_tenants_may_do_none_of_it_to_themselves(cloud: Stack, tenant: TenantHan
 def test_a_viewer_sees_what_is_booked(cloud: Stack, tenant: TenantHandle) -> None:
     viewer: Caller = cloud.key(tenant.tenant_id, ["tenants:read"], role="viewer").client
     assert viewer.get("/v1/tenant").status_code == viewer.get("/v1/tenant/usage").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("name", "used"),
+    [
+        ("tenants-tenant-setup-run", setup.RUN_TASK),
+        ("tenants-tenant-erase", erasure.TASK),
+        ("tenants-held-work-release", None),
+        ("tenants-tenant-provision", None),
+    ],
+)
+def test_what_makes_tasks_and_events_names_functions_there_are(name: str, used: str | None) -> None:
+    [function] = [each for each in read_manifest() if each.name == name]
+    assert used in {None, name}
+    if used is None:
+        assert isinstance(function.declaration, Message)
+        assert "tenant-deletion-cancelled" in function.declaration.filter, "who is called back goes on where it was"
