@@ -209,6 +209,7 @@ def test_takes_deliveries_of_its_own_identity_only(
     entry: dict[str, Any], cloud: Stack, crowd: Crowd, victim: Holdings
 ) -> None:
     name, google, calls = entry["name"], crowd.door.google, 0
+    crowd.door.written()  # what the tests before have left
     person = google.sign(person_claims(cloud.settings.project, victim.tenant.tenant_id), "people")
     forms = {
         "its signature verified": lambda claims: signed(locally(claims, "services")),
