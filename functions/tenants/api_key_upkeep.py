@@ -16,6 +16,6 @@ from triggers import schedule
 )
 def api_key_upkeep(context: Context) -> None:
     """Write down the noted uses, mark expired keys, and adopt keys from before there was an entity for them."""
-    upkeep.adopt(context)
-    upkeep.expire(context)
     last_use.flush(context)
+    upkeep.expire(context)
+    upkeep.adopt(context)
