@@ -13,9 +13,12 @@ from triggers.declaration import Retry
     retry=Retry(attempts=100, minimum=1, maximum=300),
     needs={
         "firestore:read": "reads what the person's document says now",
-        "firebase:administer": "sets custom claims and ends sessions at the identity provider",
+        "firebase:administer": "sets custom claims, ends sessions and deletes the accounts of erased people",
     },
 )
 def user_claims(envelope: Envelope, context: Context) -> None:
-    """Bring an account's tenant and role, and the end of its sessions, to what the person's document says."""
-    claims.follow(context, envelope.payload.document_id)
+    """Bring an account's tenant and role, and the end of its sessions, to what the person's document says.
+
+    The account of a person who was erased is deleted.
+    """
+    claims.follow(context, envelope.payload.document_id, erased=envelope.metadata.erasure is not None)

@@ -20,8 +20,13 @@ LOOKS = 5
 """Looks at a document that changes each time; then the delivery is left to come again."""
 
 
-def follow(context: Context, user_id: str) -> None:
+def follow(context: Context, user_id: str, *, erased: bool = False) -> None:
     """Bring an account's claims and sessions to what the person's document says now; harmless to repeat.
+
+    Args:
+        context: Circumstances of the delivery.
+        user_id: The account.
+        erased: Whether the event is of an erasure; without a document the account goes as well, e-mail address and all.
 
     Raises:
         Unavailable: The provider or Firestore does not answer, or the document changes all the time.
@@ -30,6 +35,9 @@ def follow(context: Context, user_id: str) -> None:
         return
     provider = context.clients.get(identity_provider)
     person = read_person(context.clients, user_id)
+    if erased and person is None:
+        provider.delete(context, user_id)
+        return
     for _ in range(LOOKS):
         account = provider.account(context, user_id)
         if account is None:

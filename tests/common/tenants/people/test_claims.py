@@ -144,6 +144,16 @@ def test_who_was_removed_loses_tenant_and_sessions_and_keeps_other_claims(home: 
     assert (home.writes, home.account.valid_since) == (0, since)
 
 
+def test_the_account_of_an_erased_person_is_deleted_unless_the_person_is_back(home: Home) -> None:
+    home.store(role="user")
+    follow(home.context, home.user_id, erased=True)
+    assert home.claims["role"] == "user"
+    home.forget()
+    for _ in range(2):
+        follow(home.context, home.user_id, erased=True)
+    assert home.clients.get(identity_provider).account(home.context, home.user_id) is None
+
+
 def test_who_joined_elsewhere_meanwhile_belongs_there(home: Home) -> None:
     home.store(role="user")
     home.follow()
