@@ -140,3 +140,27 @@ class Mentions:
         if isinstance(node, ast.FormattedValue):
             return self._text(node.value) or "x"
         return self._constants.get(node.id, "") if isinstance(node, ast.Name) else ""
+
+
+NOWHERE = {
+    "platform-consent-record": "a consent is a line of a ledger, read by person",
+    "platform-privacy-request-verification": "a code is shown once and read nowhere",
+    "platform-suppression-add": "a suppression is known by a digest that nobody reads",
+    "tenants-account-link": "an attempt to link is followed at the provider's address",
+}
+"""Operations that make what has no address, with the reason."""
+
+
+def _says_itself(entry: dict[str, Any]) -> bool:
+    """Tell whether an operation wraps its answer: the services that do so for 201 name the place."""
+    responses = json.loads(OPENAPI_FILE.read_text(encoding="utf-8"))["paths"][entry["path"]]["post"]["responses"]
+    return "Location" in responses["201"].get("headers", {})
+
+
+@pytest.mark.parametrize("entry", [entry for entry in ENTRIES if entry.get("status") == 201], ids=lambda e: e["name"])
+def test_tells_where_to_read_what_it_made(entry: dict[str, Any]) -> None:
+    if entry["location"] is not None:
+        readable = {(other["method"], other["path"]) for other in ENTRIES if other["kind"] == "http"}
+        assert ("GET", entry["location"]) in readable
+    else:
+        assert entry["name"] in NOWHERE or _says_itself(entry)

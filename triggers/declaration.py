@@ -74,6 +74,8 @@ class Http(Function):
             itself what the person may do.
         rate: Rate tier: standard 60, expensive 10, ai 30 calls a minute per tenant and key.
         status: Status of success.
+        location: Route of what an answer 201 made, its parameters named after fields of the answer; it becomes the
+            ``Location``. None where the operation says it itself, or nothing was made that has an address.
         if_match: Whether ``If-Match`` is ``required`` (428 without), ``optional`` or ``ignored``.
         max_body: Bytes of body at most (413 above).
         accepts: Media types of the body.
@@ -87,6 +89,7 @@ class Http(Function):
     tenancy: Literal["tenant", "platform", "person"] = "tenant"
     rate: RateTier = "standard"
     status: int = 200
+    location: str | None = None
     if_match: Literal["required", "optional", "ignored"] = "ignored"
     max_body: int = 1_048_576
     accepts: tuple[str, ...] = ("application/json",)

@@ -24,6 +24,7 @@ class HttpOptions(TypedDict, total=False):
     tenancy: Literal["tenant", "platform", "person"]
     rate: RateTier
     status: int
+    location: str | None
     if_match: Literal["required", "optional", "ignored"]
     max_body: int
     accepts: tuple[str, ...]

@@ -97,7 +97,7 @@ class HttpPipeline:
             context = exchange.context = dataclasses.replace(context, if_match=tag)
 
         def render(result: object) -> HttpAnswer:
-            return rendered(result, self._declaration.status, exchange)
+            return rendered(result, self._declaration.status, exchange, self._declaration.location)
 
         if self._once is not None:
             key = conditions.idempotency_key(environ.get("HTTP_IDEMPOTENCY_KEY"))

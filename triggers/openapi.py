@@ -147,7 +147,8 @@ def _returned(annotation: Any, entry: Entry) -> Returned:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return Returned(model=annotation)
     if origin is Record:
-        return _with_headers(_returned(arguments[0], entry), "ETag")
+        placed = ["Location"] if entry["location"] is not None else []
+        return _with_headers(_returned(arguments[0], entry), "ETag", *placed)
     if origin is Page:
         return Returned(model=arguments[0], page=True, headers=("Link",))
     if origin is Cached:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 from pydantic import BaseModel
 
@@ -11,16 +12,25 @@ from common.answers import Answer, Cached, Download, Page, Record, RowResults
 from common.dispositions import attachment
 from common.render import render
 from triggers.exchange import Exchange, HttpAnswer
+from triggers.paths import PARAMETER
 
 
-def rendered(result: Any, status: int, exchange: Exchange) -> HttpAnswer:
+def rendered(result: Any, status: int, exchange: Exchange, location: str | None = None) -> HttpAnswer:
     """Return the answer.
 
     Args:
         result: What the handler returned.
         status: The operation's declared status.
         exchange: The request; links are built on its address.
+        location: Route of what was made, for answers 201 that do not say it themselves.
     """
+    answer = _answered(result, status, exchange)
+    if location is not None and answer.status == HTTPStatus.CREATED:
+        answer.headers.setdefault("Location", _placed(location, result))
+    return answer
+
+
+def _answered(result: Any, status: int, exchange: Exchange) -> HttpAnswer:
     if isinstance(result, Answer):
         answer = _content(result.content, result.status, exchange)
         answer.headers.update(result.headers)
@@ -49,6 +59,13 @@ def _content(result: Any, status: int, exchange: Exchange) -> HttpAnswer:
         headers = {} if result.filename is None else {"Content-Disposition": attachment(result.filename)}
         return HttpAnswer(status, result.chunks, result.content_type, headers)
     raise TypeError(f"a handler may not return {type(result).__name__}; see common.answers")
+
+
+def _placed(location: str, result: Any) -> str:
+    """Return a route with its parameters taken from what was made."""
+    made = result.content if isinstance(result, Answer) else result
+    value = made.value if isinstance(made, Record) else made
+    return PARAMETER.sub(lambda found: quote(str(getattr(value, found[1])), safe=""), location)
 
 
 def _links(exchange: Exchange, cursor: str | None) -> dict[str, str]:

@@ -12,6 +12,7 @@ from triggers import http
     "/v1/aso/content",
     scope="aso:write",
     status=201,
+    location="/v1/aso/content/{content_id}",
     needs={"firestore:write": "Stores the piece and the key document of its address."},
 )
 def content_create(body: ContentCreate, context: Context) -> Record[ContentPiece]:
