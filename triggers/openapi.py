@@ -362,9 +362,8 @@ def _problems(operation: Operation) -> Iterator[int]:
 
 def _destroys(entry: Entry) -> bool:
     """Tell whether the operation may be refused because a legal hold keeps what it would take away."""
-    return entry["method"] != "GET" and (
-        "/privacy/" in entry["path"] or entry["path"].endswith(("/tenant", "/deletion"))
-    )
+    privacy = "/privacy/" in entry["path"] and entry["path"].endswith("/start")
+    return privacy or entry["path"].endswith(("/deletion", "/deletion/plan"))
 
 
 def _page_name(model: type[BaseModel]) -> str:
