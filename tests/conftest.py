@@ -14,6 +14,7 @@ from common.clients.registry import Clients
 from common.settings import Settings
 from tests.common.aso.search_console_api.server import SearchConsoleServer, search_console
 from tests.oauth import OAuthServer, oauth_server
+from tests.planted import searched, tapped
 from tests.serp import KEYS, SerpServer, serp_server
 from tests.stack import Stack, TenantHandle, TestEmulators
 from triggers.local.cloud import LocalCloud
@@ -40,7 +41,8 @@ def emulators(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestEmulator
     try:
         running.start()
         os.environ.update(running.environment())
-        yield running
+        with searched(running):
+            yield running
     finally:
         for name in running.environment():
             os.environ.pop(name, None)
@@ -105,7 +107,9 @@ def cloud(
             port=0, project="test-cloud", emulators=emulators.services, schedules=False, log_format="json"
         )
         with local:
-            yield Stack(local)
+            stack = Stack(local)
+            with tapped(stack):
+                yield stack
 
 
 @pytest.fixture

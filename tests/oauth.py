@@ -21,6 +21,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import requests
 
+from tests import planted
+
 PLANTED = "planted-oauth"
 """In every secret of the provider, and nowhere else: whoever finds it outside has found a leak."""
 CLIENTS = {
@@ -36,7 +38,9 @@ GOOGLE_SCOPES = {
 
 def secret(kind: str) -> str:
     """Return a new secret that is recognised anywhere."""
-    return f"{PLANTED}-{kind}-{secrets.token_urlsafe(18)}"
+    made = f"{PLANTED}-{kind}-{secrets.token_urlsafe(18)}"
+    planted.PLANTED.register(f"a provider's {kind}", made)
+    return made
 
 
 @dataclass
@@ -110,6 +114,8 @@ class OAuthServer:
 
     def clients(self, **more: Any) -> str:
         """Return the setting of a deployment that is registered here."""
+        for _, key in CLIENTS.values():
+            planted.PLANTED.register("a client's secret at a provider", key)
         known = {
             name: {"client_id": client, "client_secret": key, "url": self.url}
             for name, (client, key) in CLIENTS.items()
@@ -171,6 +177,7 @@ class OAuthServer:
             return self._given(person, refresh=person.rotates)
 
     def _exchanged(self, provider: str, asked: Mapping[str, str]) -> tuple[int, bytes]:
+        planted.PLANTED.register("a code verifier", asked.get("code_verifier", ""))
         code = self.codes.pop(asked["code"], None)
         proof = base64.urlsafe_b64encode(hashlib.sha256(asked["code_verifier"].encode()).digest()).rstrip(b"=").decode()
         if code is None or code.challenge != proof or code.redirect != asked["redirect_uri"]:

@@ -8,8 +8,10 @@ session ends, all that is left of it is searched, in plain and as base64 has it.
 from __future__ import annotations
 
 import base64
+import contextlib
 import gzip
 import io
+import itertools
 import re
 import threading
 import zipfile
@@ -20,7 +22,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+import redis
 import requests
+from google.cloud import pubsub_v1
+
+from common.clients.registry import Clients
+from common.clients.storage import storage_client
+from tests.stack import Stack, TestEmulators
+from triggers.local.functions import read_manifest, topics
+from triggers.local.persistence import export_documents
+from triggers.local.resources import domains
 
 SHAPES = re.compile(rb"xy[a-z]_[A-Za-z0-9_-]{43}|eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*")
 """How the product's keys and tokens, and everybody's signed tokens, look."""
@@ -109,15 +120,18 @@ class Planted:
         """Take note of a request and its answer.
 
         A secret that is seen for the first time is one that this answer shows; it is cut out of what is kept of it.
+        What other servers of tests answer (providers of accounts) may hold secrets; functions name the request.
         """
-        request, path = answer.request, answer.request.path_url.partition("?")[0]
+        request, path = answer.request, str(answer.request.path_url).partition("?")[0]
         for name in ("Authorization", "X-API-Key"):
             self.learn("a credential that was presented", str(request.headers.get(name, "")).encode("latin-1"))
+        if "X-Request-ID" not in answer.headers:
+            return
         content = answer.content
-        shown = [secret for secret in SHAPES.findall(content) if secret not in self._secrets]
+        shown = {secret for secret in SHAPES.findall(content) if secret not in self._secrets}
         for secret in shown:
             self.register(f"shown by {request.method} {path}", secret)
-            content = content.replace(secret, b"", 1)
+            content = content.replace(secret, b"")  # an invite has a token and a link with it
         self.keep(f"the answer to {request.method} {path}", content + str(answer.headers).encode())
 
     def learn(self, what: str, text: bytes) -> None:
@@ -181,3 +195,92 @@ def exported_documents(folder: Path) -> Iterator[tuple[str, bytes]]:
         data = file.read_bytes()
         starts = range(0, len(data), RECORD_BLOCK)
         yield "a document", b"".join(data[start + RECORD_HEADER : start + RECORD_BLOCK] for start in starts)
+
+
+# ---------------------------------------------------------------------- what a session leaves behind
+
+
+class Tap:
+    """A subscription of our own to every topic of a local cloud: sees what is published, whoever consumes it."""
+
+    def __init__(self, project: str, topics: Iterable[str]) -> None:
+        self._subscriber = pubsub_v1.SubscriberClient()
+        self._names = [f"projects/{project}/subscriptions/tap-{topic}" for topic in sorted(topics)]
+        for name in self._names:
+            topic = name.partition("/subscriptions/tap-")[2]
+            self._subscriber.create_subscription(name=name, topic=f"projects/{project}/topics/{topic}")
+
+    def drained(self) -> Iterator[tuple[str, bytes]]:
+        """Yield everything that was published, topic by topic, and close."""
+        for name in self._names:
+            seen: list[bytes] = []
+            while found := self._pull(name):
+                seen += [each.message.data + str(dict(each.message.attributes)).encode() for each in found]
+            yield f"messages of {name.rpartition('/tap-')[2]}", b"\n".join(seen)
+        self._subscriber.close()
+
+    def _pull(self, name: str) -> list[Any]:
+        answer = self._subscriber.pull(subscription=name, max_messages=1000, return_immediately=True, timeout=30)
+        found = list(answer.received_messages)
+        if found:
+            self._subscriber.acknowledge(subscription=name, ack_ids=[each.ack_id for each in found])
+        return found
+
+
+def documents_of(firestore: str, projects: Iterable[str], folder: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield every document of every project, technical ones included, as the emulator exports it."""
+    for project in sorted(projects):
+        export_documents(firestore, project, folder / project)
+        for _, content in exported_documents(folder / project):
+            yield f"documents of {project}", content
+
+
+def redis_contents(url: str, folder: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield all databases of a Redis as its dump has them, uncompressed."""
+    with redis.Redis.from_url(url) as client:
+        client.config_set("rdbcompression", "no")
+        client.save()
+    yield "Redis", (folder / "dump.rdb").read_bytes()
+
+
+def files_of(clients: Clients) -> Iterator[tuple[str, bytes]]:
+    """Yield every file of a deployment's buckets."""
+    storage, settings = clients.get(storage_client), clients.settings
+    for bucket in (settings.audit_bucket, settings.content_bucket, settings.report_bucket):
+        for blob in storage.list_blobs(bucket):
+            yield from unpacked(f"{bucket}/{blob.name}", blob.download_as_bytes())
+
+
+@contextlib.contextmanager
+def tapped(stack: Stack) -> Iterator[None]:
+    """Keep what passes through a local cloud: messages, files and logs; register what it keeps secret."""
+    local = stack.local
+    PLANTED.register("the operator's key", local.operator_key)
+    PLANTED.register("the cursor key", stack.settings.cursor_key)
+    for line in Path(stack.settings.kms_key.removeprefix("file:")).read_text(encoding="ascii").split():
+        PLANTED.register("the key-encryption key", line.partition(":")[2])
+    tap = Tap(local.project, topics(read_manifest(), domains()))
+    yield
+    for place, content in [
+        *tap.drained(),
+        *files_of(stack.clients),
+        *log_files([service.log for service in local.services.values()]),
+    ]:
+        PLANTED.keep(place, content)
+
+
+@contextlib.contextmanager
+def searched(emulators: TestEmulators) -> Iterator[None]:
+    """Take note of all that is sent, and search for secrets at the end; fail where one is found."""
+    with pytest.MonkeyPatch.context() as patch:
+        watch_requests(patch)
+        yield
+    folder, services = emulators.services.folder, emulators.services.services.values()
+    left: Iterator[tuple[str, bytes]] = itertools.chain(
+        documents_of(emulators.firestore, emulators.projects, folder / "documents"),
+        redis_contents(emulators.redis, folder / "redis"),
+        log_files([service.log for service in services]),
+    )
+    found = PLANTED.finds(left)
+    if found:
+        pytest.fail("secrets were found where none may be:\n" + "\n".join(found), pytrace=False)

@@ -62,6 +62,7 @@ class TestEmulators:
         services: The emulators, each with ``start()`` and ``stop()``.
         task_server: The Cloud Tasks server; a test creates the queues it needs.
         dispatcher: Makes the calls of the tasks.
+        projects: Projects that tests store documents in.
     """
 
     __test__ = False
@@ -69,6 +70,7 @@ class TestEmulators:
     services: Emulators
     task_server: TaskServer
     dispatcher: Dispatcher
+    projects: set[str] = field(default_factory=lambda: {"test-cloud"})
     _databases: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     @classmethod
@@ -131,6 +133,7 @@ class TestEmulators:
             extra: More variables of ``common.settings``.
         """
         project = f"test-{name.replace('_', '-').replace('.', '-').lower()[-14:].strip('-')}-{uuid.uuid4().hex[:8]}"
+        self.projects.add(project)
         database = next(self._databases)
         return Settings.from_environment(
             {
