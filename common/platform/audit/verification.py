@@ -16,6 +16,10 @@ What it finds, each with the block and, where it can be told, the entry:
 ====================  ==================================================================================================
 
 Where a block and its copy differ, the copy counts. Redaction is none of these (``common.platform.audit.redaction``).
+
+Blocks, heads, copies and the number of entries are verified every night. The entries themselves are, too, in trails of
+up to ``WHOLE`` entries. In larger ones, where each night would read years of changes, the newest are recomputed and a
+thirtieth of the others; whenever the number of entries is not what the blocks say, all of them are.
 """
 
 from __future__ import annotations
@@ -36,7 +40,7 @@ from common.platform.audit.chain import BEGINNING, Block, Sealed, broken_commitm
 from common.platform.audit.entities import AUDIT_ENTRIES
 from common.platform.audit.models import AuditEntry
 from common.platform.audit.redaction import redacted_by
-from common.platform.audit.seal import FOLDER, block_path, chain_path_of, copy_missing, copy_path
+from common.platform.audit.seal import FOLDER, NEVER, block_path, chain_path_of, copy_missing, copy_path
 from common.platform.audit.verification_models import Finding, FindingKind, Verification, VerifyTask
 from common.platform.privacy.retention.policy import chosen
 from common.retention import CLASSES
@@ -50,6 +54,12 @@ AT_ONCE = 1000
 """Chains of one run of the schedule, the longest unverified first."""
 TOLD = 100
 """Findings that a result lists; all are counted."""
+WHOLE = 20_000
+"""Entries up to which a trail is recomputed whole every night."""
+NEWEST = 25
+"""Blocks at the end that are recomputed every night in larger trails."""
+TURNS = 30
+"""Nights in which each of the other blocks has its turn."""
 UNDER_WAY = timedelta(minutes=10)
 """Age of an entry up to which it may be seen before its pointer or its block."""
 LONGEST = 1800
@@ -116,31 +126,40 @@ class _Run:
     blocks: int = 0
     entries: int = 0
     expired: int = 0
+    sealed: int = 0
+    kept: int = 0
+    postponed: list[int] = field(default_factory=list)
     found: int = 0
     findings: list[Finding] = field(default_factory=list)
     gaps: dict[str, int] = field(default_factory=dict)
     explained: set[str] = field(default_factory=set)
     head: str = BEGINNING
+    _first: int = 0
+    _kept_since: datetime = NEVER
 
     def result(self) -> Verification:
         context = self.context
         copy_missing(context)
+        self._kept_since = self.started - self._kept()
         chain = self._chain()
         recorded = chain.get("number", 0)
         copies = self._copies()
         last = max([recorded, *copies], default=0)
+        self._first = 0 if chain.get("entries", 0) <= WHOLE else last - NEWEST
         for number in range(1, last + 1):
             self._block(number, recorded, has_copy=number in copies)
             if number == recorded and chain["head"] != self.head:
                 self._find("head_changed", number, "the recorded head is not that of the last block")
         unsealed = self._unsealed()
-        self._inserted(last, unsealed)
+        self._count(last, unsealed)
         self._unexplained()
         return Verification(
             status="broken" if self.found else "intact",
             verified_at=self.started,
             blocks=self.blocks,
+            sealed=self.sealed,
             entries=self.entries,
+            whole=not self.postponed,
             unsealed=unsealed,
             redacted=len(self.gaps),
             expired=self.expired,
@@ -183,7 +202,13 @@ class _Run:
         if not truth.is_whole or truth.previous != self.head or truth.number != number:
             self._find("block_changed", number, "its head is not that of its entries after the block before")
         self.head = truth.head
-        self._entries(truth)
+        self.sealed += len(truth.entries)
+        self.kept += sum(place.moment >= self._kept_since for place in truth.entries)
+        turn = self.started.toordinal() % TURNS == number % TURNS
+        if number > self._first or turn:
+            self._entries(truth)
+        else:
+            self.postponed.append(number)
 
     def _copy(self, number: int) -> Block | None:
         content = objects.read(self.context, self.context.clients.settings.audit_bucket, copy_path(number))
@@ -191,12 +216,11 @@ class _Run:
 
     def _entries(self, block: Block) -> None:
         found = Repository(AUDIT_ENTRIES, self.context).get_many([each.entry_id for each in block.entries])
-        kept_since = self.started - self._kept()
         for place in block.entries:
             record = found.get(place.entry_id)
             if record is not None:
                 self._entry(block.number, place, record.value)
-            elif place.moment < kept_since:
+            elif place.moment < self._kept_since:
                 self.expired += 1
             else:
                 self._find("entry_removed", block.number, "the entry is gone", place.entry_id)
@@ -223,9 +247,9 @@ class _Run:
         missing = self.gaps.keys() - self.explained
         if not missing:
             return
-        # The entries that tell of the latest redactions may not be sealed yet.
-        told = Repository(AUDIT_ENTRIES, self.context).select([("operation", "==", "redacted")], ["-at"], limit=1000)
-        self.explained.update(str(each) for record in told for each in redacted_by(record.value))
+        # The entries that tell of it may not be sealed yet, or have had their turn another night.
+        for record in Repository(AUDIT_ENTRIES, self.context).select([("operation", "==", "redacted")]):
+            self.explained.update(map(str, redacted_by(record.value)))
         for entry_id in sorted(missing - self.explained):
             self._find("value_missing", self.gaps[entry_id], "a value is gone, and no redaction tells of it", entry_id)
 
@@ -235,10 +259,20 @@ class _Run:
         with translated():
             return int(query.count().get(**bounded(self.context.deadline))[0][0].value)
 
-    def _inserted(self, last: int, unsealed: int) -> None:
-        """Look for entries that are in no block, where there are more than were sealed or wait."""
-        if Repository(AUDIT_ENTRIES, self.context).count() <= self.entries + unsealed:
-            return
+    def _count(self, last: int, unsealed: int) -> None:
+        """Hold the number of entries against the blocks; where it is another one, look at every entry."""
+        trail = Repository(AUDIT_ENTRIES, self.context)
+        present = trail.count() - trail.count([("at", "<", self._kept_since)])
+        if present < self.kept + unsealed:
+            postponed, self.postponed = self.postponed, []
+            for block in filter(None, map(self._again, postponed)):
+                self._entries(block)
+        if present > self.kept + unsealed - sum(finding.kind == "entry_removed" for finding in self.findings):
+            self._inserted(last)
+
+    def _inserted(self, last: int) -> None:
+        """Look for entries that are in no block; seals may have gone on meanwhile."""
+        last = max(last, self._chain().get("number", 0))
         known = {each for number in range(1, last + 1) for each in self._sealed_ids(number)}
         for entry_id, recorded_at in self._all_entries():
             young = self.started - UNDER_WAY <= recorded_at <= datetime.now(UTC) + UNDER_WAY
@@ -247,11 +281,14 @@ class _Run:
             self._find("entry_inserted", 0, "the entry is in no block", entry_id)
 
     def _sealed_ids(self, number: int) -> Iterator[str]:
-        block = self._copy(number)
-        if block is None:
-            stored = technical.read(self.context, block_path(self.context.tenant_id, number))
-            block = None if stored is None else Block.read(stored[0])
+        block = self._again(number)
         yield from (each.entry_id for each in (block.entries if block else ()))
+
+    def _again(self, number: int) -> Block | None:
+        """Return a block that counts, from its copy where there is one."""
+        copy = self._copy(number)
+        stored = None if copy else technical.read(self.context, block_path(self.context.tenant_id, number))
+        return copy if stored is None else Block.read(stored[0])
 
     def _all_entries(self) -> Iterator[tuple[str, datetime]]:
         """Yield id and time of taking of every entry, without its content."""

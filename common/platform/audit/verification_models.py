@@ -37,7 +37,13 @@ class Verification(Model):
     status: Literal["intact", "broken"] = Field(examples=["intact"])
     verified_at: Timestamp = Field(description="When it began.", examples=["2026-01-31T03:15:00.000000Z"])
     blocks: int = Field(description="Blocks of the chain.", examples=[120])
-    entries: int = Field(description="Sealed entries that were recomputed.", examples=[41234])
+    sealed: int = Field(description="Entries in them.", examples=[41234])
+    entries: int = Field(description="Entries that were recomputed.", examples=[41234])
+    whole: bool = Field(
+        description="Whether all of them were: in trails of more than 20,000 entries only the newest are every night, "
+        "and each of the others once in thirty nights, unless their number is not what the blocks say.",
+        examples=[True],
+    )
     unsealed: int = Field(description="Entries that wait for the next seal.", examples=[3])
     redacted: int = Field(description="Entries of which personal values were erased.", examples=[0])
     expired: int = Field(description="Sealed entries whose time to be kept is over.", examples=[0])

@@ -262,6 +262,7 @@ def test_the_trail_is_exported_without_formulas(cloud: Stack, owner: TenantHandl
     assert rows["title"]["new"] == "'=cmd|' /C calc'!A0"
     assert rows["title"]["document_id"] == content_id
     assert rows["content_type"]["new"] == "hub"
+    assert cloud.local.dispatcher.status()["platform-audit-export-run"]["delivered"]
     assert found(owner, code="audit_exported")
     other = cloud.tenant().client.get(f"/v1/audit/exports/{job_id}/link")
     assert (other.status_code, other.json()["code"]) == (404, "export_not_found")
@@ -286,6 +287,8 @@ def test_the_chain_is_sealed_and_verified_by_the_schedules(cloud: Stack, owner: 
     assert (result["status"], result["findings"]) == ("intact", [])
     assert result["entries"] > 0
     assert len(result["head"]) == 64
+    delivered = cloud.local.dispatcher.status()
+    assert all(delivered[name]["delivered"] for name in ("platform-audit-seal-tenant", "platform-audit-verify-tenant"))
 
 
 def test_a_direct_deletion_of_an_entry_is_not_offered_to_anybody(owner: TenantHandle) -> None:

@@ -19,6 +19,8 @@ GB = 10**9
 KIB = 1024
 MILLION = 1e6
 HUNDRED_THOUSAND = 1e5
+AUDIT = "platform-audit-"
+"""Beginning of the names of the functions of the audit trail."""
 STEP = 0.1
 """Seconds that running time is rounded up to."""
 SECRETS = ("XYNERGY_CURSOR_KEY", "XYNERGY_OPERATOR_KEYS")
@@ -144,6 +146,8 @@ def _writes(usage: Usage, load: Load, sheet: Sheet, platform: Platform) -> None:
     _relay(usage, sheet, platform, sum(changed.values()))
     for domain, changes in changed.items():
         _consume(usage, sheet, platform, domain, changes)
+    if any(entry["name"].startswith(AUDIT) for entry in platform.of("message")):
+        _audit(usage, load, sheet, platform, sum(changed.values()))
 
 
 def _relay(usage: Usage, sheet: Sheet, platform: Platform, changes: float) -> None:
@@ -169,6 +173,22 @@ def _consume(usage: Usage, sheet: Sheet, platform: Platform, domain: str, change
             usage.items["bigquery_stream"] += delivered * max(KIB, sheet["row_bytes"]) / GB
             usage.items["firestore_write"] += delivered * sheet["marks_per_change"] / HUNDRED_THOUSAND
             usage.items["firestore_read"] += delivered * sheet["marks_per_change"] / HUNDRED_THOUSAND
+
+
+def _audit(usage: Usage, load: Load, sheet: Sheet, platform: Platform, changes: float) -> None:
+    """Each change is an entry and a pointer; the relay passes the entry over; every night entries are read again."""
+    usage.items["firestore_write"] += 2 * changes / HUNDRED_THOUSAND
+    usage.items["firestore_delete"] += 2 * changes / HUNDRED_THOUSAND  # the pointer when sealed, the entry in the end
+    relays = [entry for entry in platform.of("document") if not entry["path"].startswith("tenants/")]
+    for entry in relays:
+        usage.work(entry, changes / len(relays), sheet["seconds_relay"], within=working_seconds(sheet))
+    _messages(usage, changes, sheet["audit_entry_bytes"])
+    entries = changes / DAYS * sheet["audit_days"]
+    nightly = min(entries, load.tenants * sheet["audit_entries_whole"] + entries / sheet["audit_turns"])
+    usage.items["firestore_read"] += nightly * DAYS / HUNDRED_THOUSAND
+    stored = entries * sheet["audit_entry_bytes"] * sheet["index_factor"] / GIB
+    usage.items["firestore_storage"] += 2 * stored
+    usage.items["firestore_backup"] += stored * 30
 
 
 def _messages(usage: Usage, count: float, size: float) -> None:

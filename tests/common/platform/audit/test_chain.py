@@ -284,6 +284,29 @@ def test_any_single_tampering_is_found_and_named(
 
 
 @pytest.mark.usefixtures("old")
+@pytest.mark.parametrize(("tamper", "seen"), [(None, False), (change_a_value, False), (remove, True), (insert, True)])
+def test_a_large_trail_is_looked_at_in_turns_unless_its_number_is_wrong(
+    context: Context, monkeypatch: pytest.MonkeyPatch, tamper: Tamper | None, seen: bool
+) -> None:
+    """Whose turn it is does not matter for what is missing or too much; what was changed is found within the turns."""
+    found = made(context)
+    seal.seal(context)
+    monkeypatch.setattr(verification, "WHOLE", 0)
+    monkeypatch.setattr(verification, "NEWEST", 0)
+    today = datetime.now(UTC).toordinal()
+    monkeypatch.setattr(verification, "TURNS", next(turns for turns in (2, 3, 5, 7, 9) if today % turns != 1))
+    if tamper is not None:
+        tamper(context, found)
+    result = verification.verify(context)
+    assert (result.status == "broken") == seen, result
+    assert (result.sealed, result.whole) == (ENTRIES, tamper is remove)
+    monkeypatch.setattr(verification, "TURNS", 1)
+    in_turn = verification.verify(context)
+    assert in_turn.whole
+    assert (in_turn.status == "broken") == (tamper is not None)
+
+
+@pytest.mark.usefixtures("old")
 def test_an_entry_that_vanished_before_its_seal_is_missed(context: Context) -> None:
     found = made(context)
     remove(context, found)
