@@ -16,6 +16,7 @@ BENCHMARKS = {
     "authentication": "Cost of authentication and tenancy",
     "key_lookup": "Look-up of API keys",
     "audit": "Cost of the audit trail",
+    "privacy": "Access export and erasure of a person",
     "imports": "Import time and installed size of bundles",
     "import_rows": "Rows of keyword exports",
     "warehouse": "Rows into BigQuery",

@@ -102,20 +102,31 @@ class Documents:
 
 
 def expand(walk: Walk) -> None:
-    """Let the person be known by all identifiers that their own records name, such as the address of a user id."""
-    for _ in range(PASSES):
-        new = False
-        for entity in _covered():
-            if len(identifying(entity.personal)) < 2:
-                continue
-            for each in identifying(entity.personal):
-                for page in _pages(walk, entity, each.field, list(walk.person.values[each.kind]), each):
-                    for snapshot in page:
-                        fields = snapshot.to_dict()
-                        touch = touch_of(entity, fields, walk.person)
-                        new = (touch is not None and learned(touch, fields, walk.person)) or new
-        if not new:
-            return
+    """Let the person be known by all identifiers that their own records name, such as the address of a user id.
+
+    Only the identifying fields are read, and no value is looked for twice.
+    """
+    asked: set[tuple[str, str, str]] = set()
+    several = [each for each in _covered() if len(identifying(each.personal)) > 1]
+    while _expanded(walk, several, asked):
+        pass
+
+
+def _expanded(walk: Walk, several: Sequence[EntityRecord], asked: set[tuple[str, str, str]]) -> bool:
+    """Look for the identifiers that were not looked for yet; tell whether others came to light."""
+    new = False
+    for entity in several:
+        finders = identifying(entity.personal)
+        names = [each.field for each in finders]
+        for each in finders:
+            values = {value for value in walk.person.values[each.kind] if (entity.name, each.field, value) not in asked}
+            asked |= {(entity.name, each.field, value) for value in values}
+            for page in _pages(walk, entity, each.field, list(values), each, only=names):
+                for snapshot in page:
+                    fields = snapshot.to_dict()
+                    touch = touch_of(entity, fields, walk.person)
+                    new = (touch is not None and learned(touch, fields, walk.person)) or new
+    return new
 
 
 def collect_jobs(walk: Walk) -> None:
@@ -133,13 +144,27 @@ def _covered() -> list[EntityRecord]:
 
 
 def _pages(
-    walk: Walk, entity: EntityRecord, field: str, values: Sequence[str], personal: PersonalRecord | None = None
+    walk: Walk,
+    entity: EntityRecord,
+    field: str,
+    values: Sequence[str],
+    personal: PersonalRecord | None = None,
+    only: Sequence[str] = (),
 ) -> Iterator[list[Any]]:
-    """Yield the documents in which a field has one of some values, page by page in the order of their names."""
+    """Yield the documents in which a field has one of some values, page by page in the order of their names.
+
+    Args:
+        walk: The walk.
+        entity: Which documents.
+        field: The field; a list has one of the values among its elements.
+        values: What it is compared with.
+        personal: The field's declaration; None for the technical map's.
+        only: Fields to read; empty reads all.
+    """
     operator = "array_contains_any" if personal is not None and personal.repeated else "in"
     for some in in_chunks(sorted(values), MOST_VALUES):
         query = raw_documents.query(walk.context, entity).where(filter=FieldFilter(field, operator, list(some)))
-        query = query.order_by("__name__").limit(PAGE)
+        query = (query.select(list(only)) if only else query).order_by("__name__").limit(PAGE)
         start = None
         while True:
             asked = query if start is None else query.start_after({"__name__": start})
