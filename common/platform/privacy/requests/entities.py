@@ -26,6 +26,7 @@ PRIVACY_REQUESTS = Entity(
         Index(fields=("tenant_id", "status", "-received_at")),
         Index(fields=("tenant_id", "type", "-received_at")),
         Index(fields=("tenant_id", "deadline", "-received_at")),
+        Index(fields=("tenant_id", "waits", "-received_at")),
         Index(fields=("tenant_id", "closed_at")),
     ),
     unindexed=("details", "outcome", "extension_reason", "verification", "waiting"),

@@ -20,8 +20,8 @@ from common.store import Repository, Work, transact
 from common.warehouse.marks import EVERYTHING, set_marks
 
 DONE = {"access": "The export was made and can be handed to the person.", "erasure": "The person's data was erased."}
-WAITING_AT_ONCE = 200
-"""Waiting requests that one release lets go on."""
+AT_ONCE = 100
+"""Waiting requests that are read at once."""
 
 
 def job_ended(context: Context, envelope: Envelope, now: datetime | None = None) -> None:
@@ -57,8 +57,13 @@ def hold_released(context: Context, envelope: Envelope, now: datetime | None = N
     """
     tenant, now = context.for_tenant(envelope.tenant_id), now or datetime.now(UTC)
     set_marks(tenant, tenant.tenant_id, [(RETENTION, EVERYTHING)])
-    waiting = Repository(PRIVACY_REQUESTS, tenant).select([("waits", "==", True)], (), WAITING_AT_ONCE)
-    return sum(_go_on(tenant, record.value, now) for record in waiting)
+    repository, begun, cursor = Repository(PRIVACY_REQUESTS, tenant), 0, None
+    while True:
+        page = repository.page([("waits", "==", True)], ("-received_at",), limit=AT_ONCE, cursor=cursor)
+        begun += sum(_go_on(tenant, request, now) for request in page.items)
+        if page.next_cursor is None:
+            return begun
+        cursor = page.next_cursor
 
 
 def _go_on(context: Context, request: StoredRequest, now: datetime) -> bool:
