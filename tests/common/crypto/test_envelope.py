@@ -96,6 +96,25 @@ def test_it_cannot_be_moved_to_another_tenant_record_or_field(acme: Context, oth
     assert code_of(acme, sealed.replace("xe1.1.", "xe1.2.")) == "seal_key_unknown"
 
 
+def test_a_tenant_that_got_anothers_key_still_opens_nothing(acme: Context, settings: Settings) -> None:
+    """Whoever can write the database copies the wrapped key; whoever is mistaken in the code hands over the ring."""
+    sealed = envelope.seal(acme, b"a token", associated=PLACE)
+    thief = context_of(Clients(settings), f"t{uuid.uuid4().hex[:12]}")
+    client = acme.clients.get(firestore_client)
+    copied = client.document(keys.path_of("acme")).get().to_dict()
+    client.document(keys.path_of(thief.tenant_id)).set(copied)
+    assert code_of(thief, sealed) == "wrapped_key_not_authentic"
+
+    class Mistaken(keys.KeyMemory):
+        def ring(self, context: Context, tenant_id: str) -> keys.Ring | None:
+            del tenant_id
+            return super().ring(context, "acme")
+
+    mistaken: keys.KeyMemory = Mistaken()
+    thief.clients.replace(keys.key_memory, mistaken)
+    assert code_of(thief, sealed) == "seal_not_authentic"
+
+
 @given(one=st.tuples(st.text(), st.text(), st.text()), two=st.tuples(st.text(), st.text(), st.text()))
 def test_places_do_not_run_into_one_another(one: tuple[str, str, str], two: tuple[str, str, str]) -> None:
     assert (envelope.place(*one) == envelope.place(*two)) is (one == two)
