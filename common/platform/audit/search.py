@@ -36,10 +36,25 @@ def search(context: Context, query: AuditQuery) -> Page[EntrySummary]:
     Raises:
         BadRequest: ``invalid_cursor``.
     """
+    page = _searched(context, query)
+    return Page(items=[summary(entry) for entry in page.items], next_cursor=page.next_cursor)
+
+
+def whole(context: Context, query: AuditQuery) -> Page[EntryView]:
+    """Return entries as ``search`` does, field by field.
+
+    Raises:
+        BadRequest: ``invalid_cursor``.
+    """
+    page = _searched(context, query)
+    return Page(items=[view(entry) for entry in page.items], next_cursor=page.next_cursor)
+
+
+def _searched(context: Context, query: AuditQuery) -> Page[AuditEntry]:
     page = Repository(AUDIT_ENTRIES, context).page(filters_of(query), ORDER, limit=query.limit, cursor=query.cursor)
     if query.cursor is None:
         _tell(context, asked_of(query))
-    return Page(items=[summary(entry) for entry in page.items], next_cursor=page.next_cursor)
+    return page
 
 
 def history(context: Context, entity: str, document_id: str, query: HistoryQuery) -> Page[EntryView]:

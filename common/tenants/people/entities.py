@@ -106,4 +106,5 @@ FEATURE_FLAGS = Entity(
     purpose="Which parts of the product are switched on for whom.",
     readers=("admin", "manager", "user", "viewer"),
     revertible=("name", "enabled", "self_service", "description"),
+    restorable=("created", "deleted"),
 )

@@ -291,6 +291,24 @@ def test_the_chain_is_sealed_and_verified_by_the_schedules(cloud: Stack, owner: 
     assert all(delivered[name]["delivered"] for name in ("platform-audit-seal-tenant", "platform-audit-verify-tenant"))
 
 
+def test_the_platform_has_a_trail_of_its_own(cloud: Stack, owner: TenantHandle) -> None:
+    """Reading it is the first thing that stands in it."""
+    asked = {"field": f"f{uuid.uuid4().hex[:6]}"}
+    assert cloud.get("/v1/platform/audit", params=asked).json()["items"] == []
+
+    def told() -> list[dict[str, Any]]:
+        items = cloud.get("/v1/platform/audit", params={"code": "audit_read"}).json()["items"]
+        return [item for item in items if asked in [shown(change)[1] for change in item["changes"]]]
+
+    [entry] = wait_for(told)
+    assert entry["actor_kind"] == "operator"
+    assert owner.client.get("/v1/platform/audit").json()["code"] == "operator_only"
+    assert (
+        owner.client.get("/v1/audit", params={"actor_id": entry["actor_id"], "code": "audit_read"}).json()["items"]
+        == []
+    )
+
+
 def test_a_direct_deletion_of_an_entry_is_not_offered_to_anybody(owner: TenantHandle) -> None:
     entry = found(owner)[0]
     assert owner.client.delete(f"/v1/audit/entries/{entry['entry_id']}").status_code == 405
