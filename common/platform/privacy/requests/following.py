@@ -41,7 +41,7 @@ def job_ended(context: Context, envelope: Envelope, now: datetime | None = None)
         record = work.find(PRIVACY_REQUESTS, request_id)
         if record is None:
             return None
-        return work.update(PRIVACY_REQUESTS, record, _followed(record.value, change.data, now))
+        return work.update(PRIVACY_REQUESTS, record, followed(record.value, change.data, now))
 
     tenant = context.for_tenant(envelope.tenant_id)
     request = transact(tenant, work)
@@ -75,7 +75,7 @@ def _go_on(context: Context, request: StoredRequest, now: datetime) -> bool:
     return True
 
 
-def _followed(request: StoredRequest, job: Mapping[str, object], now: datetime) -> StoredRequest:
+def followed(request: StoredRequest, job: Mapping[str, object], now: datetime) -> StoredRequest:
     """Return a request once its job has ended; unchanged where the job is not its own (any more)."""
     job_id, status = uuid.UUID(str(job["job_id"])), job.get("status")
     planned = job_id == request.plan_job_id and request.status == "verified"
