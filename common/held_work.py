@@ -59,7 +59,7 @@ def of_working(context: Context, query: Any, at_most: int) -> list[Any]:
     page = selected(context, query.limit(at_most))
     rests = resting(context) if page else frozenset()
     while page:
-        found += [snapshot for snapshot in page if snapshot.get("tenant_id") not in rests]
+        found += [snapshot for snapshot in page if snapshot.to_dict().get("tenant_id") not in rests]
         if len(page) < at_most or len(found) >= at_most:
             return found[:at_most]
         page = selected(context, query.start_after(page[-1]).limit(at_most))
