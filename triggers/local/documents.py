@@ -84,7 +84,7 @@ class DocumentGateway:
         request = urllib.request.Request(
             url, data=json.dumps(trigger).encode(), headers={"content-type": "application/json"}, method="POST"
         )
-        with urllib.request.urlopen(request, timeout=10):
+        with urllib.request.urlopen(request, timeout=60):
             pass
 
     def accept(self, name: str, headers: Mapping[str, str], body: bytes) -> None:
