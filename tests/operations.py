@@ -82,6 +82,11 @@ class Operation:
         return bool(self.entry["tenancy"] == "platform")
 
     @property
+    def is_personal(self) -> bool:
+        """Whether anybody with an ID token may call it, in a tenant or not."""
+        return bool(self.entry["tenancy"] == "person")
+
+    @property
     def parameters(self) -> list[str]:
         """Names of the path parameters."""
         return PARAMETER.findall(self.entry["path"])
@@ -213,7 +218,7 @@ def kinds(schema: Schema) -> set[str]:
 
 OPERATIONS = [Operation(entry) for entry in load_manifest() if entry["kind"] == "http"]
 PRIVATE = [operation for operation in OPERATIONS if operation.name not in PUBLIC]
-OF_TENANTS = [operation for operation in PRIVATE if not operation.is_platform]
+OF_TENANTS = [operation for operation in PRIVATE if operation.entry["tenancy"] == "tenant"]
 EVENT_FUNCTIONS = [entry for entry in load_manifest() if entry["kind"] != "http"]
 
 

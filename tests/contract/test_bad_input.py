@@ -13,7 +13,8 @@ import requests
 
 from tests.hosts import another_host
 from tests.operations import OPERATIONS, Operation, document, nothing, problem_of, refusal
-from tests.stack import Stack, TenantHandle
+from tests.people import stranger
+from tests.stack import Caller, Stack, TenantHandle
 from triggers.local.processes import free_port
 
 JSON_BODIES = [each for each in OPERATIONS if each.schema is not None]
@@ -28,9 +29,9 @@ def named(operations: list[Operation]) -> pytest.MarkDecorator:
 
 
 @pytest.fixture(scope="module")
-def headers_for(cloud: Stack, owner: TenantHandle) -> Callable[[Operation], Mapping[str, str]]:
+def headers_for(caller_for: Callable[[Operation], Caller]) -> Callable[[Operation], Mapping[str, str]]:
     """Return the credential that an operation asks for."""
-    return lambda operation: (cloud.operator if operation.is_platform else owner.client).headers
+    return lambda operation: caller_for(operation).headers
 
 
 def raw(url: str, operation: Operation, headers: Mapping[str, str], body: bytes | Iterator[bytes]) -> requests.Response:
@@ -213,7 +214,8 @@ def limited(cloud: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 @named(LIMITED)
 def test_limit(operation: Operation, limited: str, cloud: Stack, owner: TenantHandle) -> None:
     """The second call of a key in the minute is refused; each tenant's key here is new, operators share theirs."""
-    key = (cloud.operator if operation.is_platform else cloud.key(owner.tenant_id).client).headers
+    fresh = stranger(cloud).client if operation.is_personal else cloud.key(owner.tenant_id).client
+    key = (cloud.operator if operation.is_platform else fresh).headers
     tier = operation.entry["rate"]
     answers = [operation.send(limited, key) for _ in range(2)]
     if not operation.is_platform:
@@ -238,10 +240,9 @@ WITHOUT_FIRESTORE = {"platform-service-status"}
 """Operations that answer without Firestore, and tell that it is away."""
 
 
-def test_dependency_down(without_firestore: str, cloud: Stack, owner: TenantHandle) -> None:
+def test_dependency_down(without_firestore: str, headers_for: Any) -> None:
     def called(operation: Operation) -> tuple[Operation, requests.Response]:
-        headers = (cloud.operator if operation.is_platform else owner.client).headers
-        return operation, operation.send(without_firestore, headers, operation.route(nothing))
+        return operation, operation.send(without_firestore, headers_for(operation), operation.route(nothing))
 
     private = [each for each in OPERATIONS if not each.entry["public"]]
     with ThreadPoolExecutor(16) as pool:

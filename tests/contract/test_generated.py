@@ -18,7 +18,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from tests.operations import OPERATIONS, Operation, document
-from tests.stack import Stack, TenantHandle
+from tests.stack import Stack
 
 CHECKS: list[Any] = [
     not_a_server_error,
@@ -55,9 +55,9 @@ def described(cloud: Stack) -> Any:
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("operation", OPERATIONS, ids=[each.name for each in OPERATIONS])
-def test_generated_requests(operation: Operation, mode: str, described: Any, cloud: Stack, owner: TenantHandle) -> None:
+def test_generated_requests(operation: Operation, mode: str, described: Any, cloud: Stack, caller_for: Any) -> None:
     found = described[operation.entry["path"]][operation.method]
-    credential = (cloud.operator if operation.is_platform else owner.client).headers["Authorization"]
+    credential = caller_for(operation).headers["Authorization"]
 
     @hypothesis.given(case=found.as_strategy(generation_mode=MODES[mode]))
     @hypothesis.settings(
