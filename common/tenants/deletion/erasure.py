@@ -13,6 +13,7 @@ change feed.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
@@ -76,7 +77,8 @@ def begin_due(context: Context, now: datetime | None = None) -> int:
         for record in tenants.select([("deletion_status", "==", status)], (), AT_ONCE):
             if record.update_time < now - age:
                 own = context.for_tenant(record.value.tenant_id)
-                _changed(own, lambda each: each.model_copy(update={"rounds": 0}), status="running")
+                anew = {"rounds": 0} if status == "failed" else {}
+                _changed(own, functools.partial(TenantDeletion.model_copy, update=anew))
                 _next_run(context, own.tenant_id, delay=0)
                 count += 1
     due = [("deletion_status", "==", "scheduled"), ("deletion_due_at", "<=", now)]

@@ -232,6 +232,31 @@ def test_a_run_that_gave_no_sign_of_life_is_begun_again(made: Context) -> None:
     erase(made)
 
 
+def test_what_keeps_coming_back_is_left_to_people_and_tried_again_the_next_day(
+    made: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schedule(made, days=0)
+    begin(made)
+    with monkeypatch.context() as patch:
+        patch.setattr(erasure, "everything", lambda _: {"documents": {"keyword": 1}})
+        patch.setattr(erasure, "STEPS", dict.fromkeys(erasure.ORDER, lambda *_: None))
+        for _ in range(erasure.MOST_ROUNDS):
+            erase(made)
+    record = fields_of(made.clients, made.tenant_id)
+    assert (record["status"], record["deletion_status"]) == ("erasing", "failed")
+    assert record["deletion"]["rounds"] == erasure.MOST_ROUNDS
+    waiting = len(_tasks(made.clients))
+    now = datetime.now(UTC)
+    erasure.begin_due(operator(made.clients), now + erasure.SILENCE + timedelta(minutes=5))
+    assert fields_of(made.clients, made.tenant_id)["deletion_status"] == "failed"
+    erasure.begin_due(operator(made.clients), now + erasure.FAILED_PAUSE + timedelta(minutes=5))
+    record = fields_of(made.clients, made.tenant_id)
+    assert (record["deletion_status"], record["deletion"]["rounds"]) == ("running", 0)
+    assert len(_tasks(made.clients)) > waiting
+    erase(made)
+    assert fields_of(made.clients, made.tenant_id)["status"] == "deleted"
+
+
 def test_a_failure_is_told_where_operators_look(made: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     schedule(made, days=0)
     begin(made)
