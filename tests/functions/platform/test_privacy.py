@@ -18,11 +18,20 @@ import requests
 from common.clients.firestore import firestore_client
 from common.context import Context
 from common.jobs.models import JobTask
-from common.platform.privacy import access_run, residue
+from common.platform.privacy import access, access_run, erasure, residue
 from common.registry import entities
 from tests.common.platform.privacy.people import Human, context_for, plant, walk_for
 from tests.people import PersonHandle, member
 from tests.stack import Caller, Stack, TenantHandle, wait_for
+from triggers.manifest import load_manifest
+
+RUNS = (
+    "platform-privacy-access-run",
+    "platform-privacy-access-delete",
+    "platform-privacy-erasure-plan-run",
+    "platform-privacy-erasure-run",
+    "platform-privacy-residue-run",
+)
 
 
 @pytest.fixture(scope="module")
@@ -186,6 +195,21 @@ def test_the_last_administrator_cannot_be_erased(cloud: Stack) -> None:
     job = erased(small.client, by_email, planned(small.client, by_email)["confirm"])
     assert (job["status"], job["error"]["code"]) == ("failed", "last_admin"), "known by the address alone, too"
     assert small.client.get(f"/v1/users/{boss.user_id}").status_code == 200
+
+
+def test_the_jobs_run_in_functions_of_their_own_with_what_they_need() -> None:
+    needs = {entry["name"]: {each["permission"] for each in entry["needs"]} for entry in load_manifest()}
+    assert {name: name for name in RUNS} == {
+        access.FUNCTION: "platform-privacy-access-run",
+        access_run.DELETE: "platform-privacy-access-delete",
+        erasure.PLAN_FUNCTION: "platform-privacy-erasure-plan-run",
+        erasure.FUNCTION: "platform-privacy-erasure-run",
+        residue.FUNCTION: "platform-privacy-residue-run",
+    }
+    for name in RUNS:
+        assert f"tasks:enqueue:{name}" in needs[name] or name == access_run.DELETE
+    assert "bigquery:write" in needs[erasure.FUNCTION]
+    assert not {"bigquery:write"} & {*needs[access.FUNCTION], *needs[erasure.PLAN_FUNCTION], *needs[residue.FUNCTION]}
 
 
 def test_the_inventory_names_everything_personal(acme: TenantHandle) -> None:
