@@ -198,7 +198,7 @@ def test_the_last_administrator_cannot_be_erased(cloud: Stack) -> None:
 
 
 def test_the_jobs_run_in_functions_of_their_own_with_what_they_need() -> None:
-    needs = {entry["name"]: {each["permission"] for each in entry["needs"]} for entry in load_manifest()}
+    needs = {entry["name"]: set(entry["needs"]) for entry in load_manifest()}
     assert {name: name for name in RUNS} == {
         access.FUNCTION: "platform-privacy-access-run",
         access_run.DELETE: "platform-privacy-access-delete",
