@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from common.context import Context
+from common.context import PLATFORM_TENANT, Context
 from common.email_address import normalised_email
 from common.errors import SealBroken
 from common.platform.audit.values import CROWD
@@ -24,9 +24,15 @@ Digest = Callable[[str, str], str]
 
 
 def digests_for(context: Context) -> Digest:
-    """Return what makes the digests of a tenant's people; empty ones once the tenant's keys are destroyed."""
+    """Return what makes the digests of a tenant's people.
+
+    They are empty once the tenant's keys are destroyed, and in the platform's own trail: it has no key, and tells of
+    operators and of tenants.
+    """
 
     def digest(kind: str, value: str) -> str:
+        if context.tenant_id == PLATFORM_TENANT:
+            return ""
         try:
             return digest_of(context, kind, normalised(kind, value))
         except SealBroken:
