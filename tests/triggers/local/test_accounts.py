@@ -19,7 +19,7 @@ import requests
 from common.clients.identity import IdentityProvider, IdentityRefused, Owner
 from common.clients.registry import Clients
 from common.context import Context, Deadline, Principal
-from common.errors import Unavailable
+from common.errors import ConfigurationError, Unavailable
 from common.settings import Settings
 from triggers.local.accounts import Accounts
 from triggers.local.accounts_server import TOOLKIT, AccountsServer
@@ -250,3 +250,13 @@ def test_a_provider_that_is_away_is_said_to_be(context: Context) -> None:
     with pytest.raises(Unavailable) as away:
         IdentityProvider(toolkit, PROJECT, Owner()).account(hurried, "somebody")
     assert away.value.dependency == "identity"
+
+
+def test_the_cloud_speaks_to_its_provider_by_https_only() -> None:
+    """Who could turn the address elsewhere would be handed a token that administers accounts."""
+    cloud = Settings.from_environment({"GOOGLE_CLOUD_PROJECT": "p"})
+    assert cloud.identity_url == "https://identitytoolkit.googleapis.com"
+    with pytest.raises(ConfigurationError, match="https"):
+        Settings.from_environment({"GOOGLE_CLOUD_PROJECT": "p", "XYNERGY_IDENTITY_URL": "http://127.0.0.1:1"})
+    local = Settings.from_environment({"GOOGLE_CLOUD_PROJECT": "p", "XYNERGY_ENVIRONMENT": "local"})
+    assert local.identity_url == ""
