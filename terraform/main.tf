@@ -155,6 +155,7 @@ locals {
     "billingbudgets.googleapis.com"       = "budget"
     "cloudbuild.googleapis.com"           = "builds of functions"
     "cloudfunctions.googleapis.com"       = "functions"
+    "cloudkms.googleapis.com"             = "tenants' data keys"
     "cloudscheduler.googleapis.com"       = "schedules"
     "cloudtasks.googleapis.com"           = "queues"
     "compute.googleapis.com"              = "load balancer and network of Redis"
@@ -260,6 +261,29 @@ module "secret" {
   project_id = var.project_id
   reason     = each.value
   region     = var.region
+
+  depends_on = [module.project]
+}
+
+module "encryption" {
+  source = "./modules/encryption"
+
+  labels           = local.labels
+  project_id       = var.project_id
+  protection_level = var.encryption.protection_level
+  region           = var.region
+  rotation_days    = var.encryption.rotation_days
+
+  depends_on = [module.project]
+}
+
+module "people" {
+  source = "./modules/people"
+  count  = var.identity_platform == null ? 0 : 1
+
+  authorized_domains = var.identity_platform.authorized_domains
+  project_id         = var.project_id
+  second_factor      = var.identity_platform.second_factor
 
   depends_on = [module.project]
 }
@@ -372,19 +396,23 @@ module "function" {
   build            = { account = module.build.account, repository = module.build.repository }
   bundle           = try(local.bundles[each.key], { entry_point = "", file = "missing" })
   bundle_directory = "${path.module}/../build/bundles"
-  environment      = local.environment
-  function         = each.value
-  gradual          = var.gradual
-  keep_warm        = var.keep_warm
-  project_id       = var.project_id
-  project_number   = var.project_number
-  project_roles    = local.project_roles[each.key]
-  region           = var.region
-  runtime          = module.identity[each.key].runtime
-  runtime_version  = var.runtime
-  signs            = contains(local.signs, each.key)
-  source_bucket    = module.source_bucket.name
-  vpc_connector    = contains(local.uses_redis, each.key) ? module.cache[0].connector : null
+  environment = merge(
+    local.environment,
+    contains(local.uses_kms, each.key) ? { XYNERGY_KMS_KEY = module.encryption.key } : {},
+  )
+  function        = each.value
+  gradual         = var.gradual
+  keep_warm       = var.keep_warm
+  kms_keys        = contains(local.uses_kms, each.key) ? { tenants = module.encryption.key } : {}
+  project_id      = var.project_id
+  project_number  = var.project_number
+  project_roles   = local.project_roles[each.key]
+  region          = var.region
+  runtime         = module.identity[each.key].runtime
+  runtime_version = var.runtime
+  signs           = contains(local.signs, each.key)
+  source_bucket   = module.source_bucket.name
+  vpc_connector   = contains(local.uses_redis, each.key) ? module.cache[0].connector : null
 
   publishes = { for topic in local.publishes[each.key] : topic => module.topic[topic].id }
   enqueues = {

@@ -95,6 +95,32 @@ variable "domain" {
   }
 }
 
+variable "encryption" {
+  description = <<-TEXT
+    The key that wraps tenants' data keys: SOFTWARE, or HSM for a hardware module (about a dollar a month for each
+    version that is kept), and after how many days a new version wraps. Earlier versions go on unwrapping.
+  TEXT
+  type = object({
+    protection_level = optional(string, "SOFTWARE")
+    rotation_days    = optional(number, 90)
+  })
+  default = {}
+
+  validation {
+    condition     = contains(["SOFTWARE", "HSM"], var.encryption.protection_level)
+    error_message = "The protection level is SOFTWARE or HSM."
+  }
+
+  validation {
+    # KMS takes no less than a day; more than a year is no rotation.
+    condition = (
+      floor(var.encryption.rotation_days) == var.encryption.rotation_days &&
+      var.encryption.rotation_days >= 1 && var.encryption.rotation_days <= 365
+    )
+    error_message = "The key rotates every 1 to 365 days."
+  }
+}
+
 variable "environment" {
   description = "Name of the environment, for labels and alerts."
   type        = string
@@ -126,6 +152,28 @@ variable "gradual" {
   description = "Whether new revisions wait at 0 % until `nox -s deploy` shifts traffic; false gives them all of it when they are made."
   type        = bool
   default     = false
+}
+
+variable "identity_platform" {
+  description = <<-TEXT
+    Accounts of people at Identity Platform: host names whose pages may sign people in, and whether everybody needs a
+    second factor. null leaves Firebase Authentication as it is. Switching Identity Platform on cannot be undone.
+  TEXT
+  type = object({
+    authorized_domains = set(string)
+    second_factor      = optional(bool, false)
+  })
+  default = null
+
+  validation {
+    condition = var.identity_platform == null ? true : (
+      length(var.identity_platform.authorized_domains) > 0 && alltrue([
+        for domain in var.identity_platform.authorized_domains :
+        can(regex("^(localhost|([a-z0-9-]+\\.)+[a-z]{2,})$", domain))
+      ])
+    )
+    error_message = "An authorized domain is a host name such as app.example.com; one at least is needed."
+  }
 }
 
 variable "keep_warm" {

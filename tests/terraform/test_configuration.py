@@ -91,8 +91,10 @@ OUT_OF_RANGE = {
     "database_id": ["X", "A database id is"],
     "database_location": ["europe", "A location is"],
     "domain": ["api.example.com", "The load balancer needs a domain"],
+    "encryption": ['{"rotation_days":0}', "1 to 365 days"],
     "environment": ["Production!", "An environment is"],
     "front_door": ["window", "The front door is"],
+    "identity_platform": ['{"authorized_domains":["https://app.example.com/"]}', "An authorized domain is"],
     "log_retention_days": ["0", "1 to 3650 days"],
     "pipeline": [
         '{"account":"me","repository":"r","state_bucket":"b","var_file":"f"}',

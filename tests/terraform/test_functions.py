@@ -102,7 +102,17 @@ def test_processors_are_those_that_are_reckoned_with(inventory: Inventory, manif
         assert int(function.block("service_config")["available_cpu"]) == cpu_of(manifest[name]["memory"])
 
 
-TOLD = {"job_function_missing", "job_lost", "job_unreadable", "warehouse_lag"}
+TOLD = {
+    "audit_chain_broken",
+    "job_function_missing",
+    "job_lost",
+    "job_unreadable",
+    "privacy_request_overdue",
+    "tenant_erasure_failed",
+    "tenant_residue",
+    "tenant_setup_failed",
+    "warehouse_lag",
+}
 """Messages of log lines that somebody has to look at."""
 
 

@@ -1,10 +1,10 @@
 """Take a deployment away, and refuse to delete data unless that is asked for by the project's name.
 
 ``nox -s destroy -- --var-file environments/mine.tfvars`` takes away everything that a build makes again: functions,
-subscriptions, queues, schedules, front door, alerts. Databases, data sets, buckets and secrets stay, with the services
-they need; events that no consumer took yet go with their topics. ``--delete-data PROJECT_ID`` takes data away as well,
-with everything in it. ``--dry-run`` only says what would happen; with ``--state FILE`` (``terraform show -json``) it
-needs no cloud.
+subscriptions, queues, schedules, front door, alerts. Databases, data sets, buckets, secrets and the key stay, with the
+services they need; events that no consumer took yet go with their topics. ``--delete-data PROJECT_ID`` takes data away
+as well, with everything in it, and forgets the key, which KMS never deletes. ``--dry-run`` only says what would happen;
+with ``--state FILE`` (``terraform show -json``) it needs no cloud.
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ from triggers.deploy.rollout.dry import variables
 from triggers.deploy.rollout.ports import OutsideError
 from triggers.deploy.rollout.programs import Terraform, holds_data, managed, run, shown
 
-KEPT = frozenset({"backup", "bucket", "database", "project", "secret", "warehouse"})
+KEPT = frozenset({"backup", "bucket", "database", "encryption", "project", "secret", "warehouse"})
 """Modules that hold data, or what data needs: they stay."""
+KEY = "module.encryption"
+"""The module of the key that seals tenants' data: no key of KMS can be deleted, so Terraform is made to forget it."""
 _MODULE = re.compile(r'^(module\.(\w+)(?:\["[^"]*"\]|\[\d+\])?)')
 EXPORT = {
     "google_firestore_database": "gcloud firestore export gs://BUCKET --database={name}",
@@ -66,7 +68,9 @@ def _commands(terraform: Terraform, resources: Sequence[Mapping[str, Any]], *, d
     file = f"-var-file={terraform.var_file}"
     if data:
         unlock = [terraform.binary, "apply", "-input=false", "-auto-approve", file, "-var=deletion_protection=false"]
-        return [unlock, [*unlock[:1], "destroy", *unlock[2:]]]
+        has_key = any(resource["address"].startswith(f"{KEY}.") for resource in resources)
+        forget = [[terraform.binary, "state", "rm", KEY]] if has_key else []
+        return [unlock, *forget, [*unlock[:1], "destroy", *unlock[2:]]]
     chosen = [f"-target={address}" for address in targets(resources)]
     return [terraform.plan_command("-destroy", *chosen), terraform.apply_command()] if chosen else []
 

@@ -89,6 +89,16 @@ resource "google_service_account_iam_member" "signer" {
   member             = var.runtime.member
 }
 
+# Wrapping and unwrapping with that one key: no right to look at, turn or
+# destroy it.
+resource "google_kms_crypto_key_iam_member" "runtime" {
+  for_each = var.kms_keys
+
+  crypto_key_id = each.value
+  role          = "roles/cloudkms.cryptoKeyEncrypterDecrypter"
+  member        = var.runtime.member
+}
+
 resource "google_secret_manager_secret_iam_member" "runtime" {
   for_each = merge(var.secrets, { for name, file in var.secret_files : name => file.secret })
 
@@ -213,6 +223,7 @@ resource "google_cloudfunctions2_function" "this" {
   # An instance that starts before its permissions exist fails its first calls,
   # and a revision that cannot read its secrets never starts.
   depends_on = [
+    google_kms_crypto_key_iam_member.runtime,
     google_project_iam_member.event_receiver,
     google_project_iam_member.runtime,
     google_secret_manager_secret_iam_member.runtime,

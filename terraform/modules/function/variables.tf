@@ -76,6 +76,11 @@ variable "keep_warm" {
   type        = bool
 }
 
+variable "kms_keys" {
+  description = "Keys that the function may wrap and unwrap with, by what they are for."
+  type        = map(string)
+}
+
 variable "project_id" {
   description = "Project."
   type        = string

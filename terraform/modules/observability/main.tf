@@ -9,6 +9,11 @@ locals {
   channels = [for channel in google_monitoring_notification_channel.email : channel.id]
 
   _metrics = {
+    audit_chain_broken = {
+      description = "Audit trails that are not as they were sealed."
+      labels      = {}
+      match       = "jsonPayload.message = \"audit_chain_broken\""
+    }
     breaker_opened = {
       description = "Circuit breakers that opened: a dependency failed five times in a row."
       labels      = { breaker = "EXTRACT(jsonPayload.breaker)" }
@@ -28,6 +33,36 @@ locals {
       description = "Jobs whose document cannot be read."
       labels      = {}
       match       = "jsonPayload.message = \"job_unreadable\""
+    }
+    oauth_client_refused = {
+      description = "Providers of accounts that refuse our client: its secret ran out, or was withdrawn."
+      labels      = { provider = "EXTRACT(jsonPayload.provider)" }
+      match       = "jsonPayload.message = \"an OAuth client is refused\""
+    }
+    privacy_request_overdue = {
+      description = "Requests about personal data whose legal deadline has passed."
+      labels      = {}
+      match       = "jsonPayload.message = \"privacy_request_overdue\""
+    }
+    security_events = {
+      description = "Refusals and findings that are audited, by code."
+      labels      = { code = "EXTRACT(jsonPayload.code)" }
+      match       = "jsonPayload.audit = true"
+    }
+    tenant_erasure_failed = {
+      description = "Erasures of deleted tenants that stopped."
+      labels      = {}
+      match       = "jsonPayload.message = \"tenant_erasure_failed\""
+    }
+    tenant_residue = {
+      description = "Tenants that were erased and of whom something was found."
+      labels      = {}
+      match       = "jsonPayload.message = \"tenant_residue\""
+    }
+    tenant_setup_failed = {
+      description = "Set-ups of tenants that stopped."
+      labels      = {}
+      match       = "jsonPayload.message = \"tenant_setup_failed\""
     }
     rank_check_failed = {
       description = "Looks at result pages that no provider answered."
@@ -59,6 +94,36 @@ locals {
 
   # Log lines that somebody has to look at, each with what to do.
   _told = {
+    audit_chain_broken = {
+      severity = "CRITICAL"
+      title    = "audit trail altered"
+      why      = "Somebody changed or removed entries of a tenant's audit trail behind the functions. The line names the tenant and the first entry that is not as it was sealed: keep the database as it is, compare with the copies in the audit bucket, and look in Cloud Audit Logs for who wrote."
+    }
+    oauth_client_refused = {
+      severity = "ERROR"
+      title    = "OAuth client refused"
+      why      = "Nobody can link or renew accounts of that provider. Make a new client secret and add it to XYNERGY_OAUTH_CLIENTS."
+    }
+    privacy_request_overdue = {
+      severity = "ERROR"
+      title    = "privacy request overdue"
+      why      = "A legal deadline has passed. The line names tenant and request: complete it, or extend it with a reason."
+    }
+    tenant_erasure_failed = {
+      severity = "ERROR"
+      title    = "erasure of a tenant stopped"
+      why      = "What was promised to be gone is still there. The line names the step; the erasure goes on with its next run once the cause is mended."
+    }
+    tenant_residue = {
+      severity = "ERROR"
+      title    = "erased tenant left something"
+      why      = "The search after an erasure found what the line lists. Erase it, and find out who wrote it after the erasure."
+    }
+    tenant_setup_failed = {
+      severity = "ERROR"
+      title    = "tenant not set up"
+      why      = "The set-up of a new tenant stopped at the step in the line: mend the cause, then retry the set-up."
+    }
     job_function_missing = {
       severity = "ERROR"
       title    = "jobs without a function"
@@ -78,6 +143,23 @@ locals {
       severity = "ERROR"
       title    = "warehouse lags behind"
       why      = "Readers still see the changes through the view, for seven days; then they miss them. Look for errors of platform-warehouse-merge-table."
+    }
+  }
+
+  # Lines of Google's own services about the copies of module backup.
+  _backups = {
+    export = {
+      match = join(" OR ", [
+        "(resource.type = \"cloud_scheduler_job\" AND resource.labels.job_id = \"xynergy-firestore-export\" AND severity >= ERROR)",
+        "(protoPayload.serviceName = \"firestore.googleapis.com\" AND protoPayload.methodName : \"ExportDocuments\" AND severity >= ERROR)",
+      ])
+      title = "weekly export of documents failed"
+      why   = "Daily backups and point-in-time recovery go on. Run the job xynergy-firestore-export again once its account may write the bucket of backups."
+    }
+    snapshots = {
+      match = "resource.type = \"bigquery_dts_config\" AND severity >= ERROR"
+      title = "weekly snapshots of measurements failed"
+      why   = "No document holds measurements. Look at the run of xynergy-snapshots in BigQuery's data transfers, and run it again."
     }
   }
 
@@ -186,6 +268,94 @@ resource "google_logging_project_sink" "requests" {
   destination            = "logging.googleapis.com/${google_logging_project_bucket_config.requests.id}"
   filter                 = "${local._lines} AND jsonPayload.principal:* AND httpRequest.requestMethod != \"GET\""
   unique_writer_identity = true
+}
+
+# Findings and audited refusals outlive the debugging, too: what could not be
+# stored as a document stands nowhere else.
+resource "google_logging_project_bucket_config" "audit" {
+  project          = var.project_id
+  location         = var.region
+  bucket_id        = "xynergy-audit"
+  description      = "Security events: audited refusals, broken audit trails."
+  retention_days   = 400
+  enable_analytics = true
+}
+
+resource "google_logging_project_sink" "audit" {
+  project                = var.project_id
+  name                   = "xynergy-audit"
+  description            = "Keeps security events."
+  destination            = "logging.googleapis.com/${google_logging_project_bucket_config.audit.id}"
+  filter                 = "${local._services} AND jsonPayload.audit = true"
+  unique_writer_identity = true
+}
+
+# Somebody tries doors: one refusal is a mistake, fifty in ten minutes are none.
+resource "google_monitoring_alert_policy" "security_events" {
+  project               = var.project_id
+  display_name          = "${var.environment}: many audited refusals"
+  combiner              = "OR"
+  severity              = "WARNING"
+  notification_channels = local.channels
+
+  conditions {
+    display_name = "More than ${var.security_events} security events of one code in ten minutes"
+
+    condition_threshold {
+      filter = join(" AND ", [
+        local._services,
+        "metric.type = \"logging.googleapis.com/user/${google_logging_metric.this["security_events"].name}\"",
+      ])
+      comparison      = "COMPARISON_GT"
+      threshold_value = var.security_events
+      duration        = "0s"
+
+      aggregations {
+        alignment_period     = "600s"
+        per_series_aligner   = "ALIGN_DELTA"
+        cross_series_reducer = "REDUCE_SUM"
+        group_by_fields      = ["metric.labels.code"]
+      }
+    }
+  }
+
+  documentation {
+    content   = "Look at the lines in the log bucket xynergy-audit: jsonPayload.code, tenant_id, principal. Revoke the key or end the sessions of whoever it is."
+    mime_type = "text/markdown"
+  }
+}
+
+# Copies that are not made are missed when they are needed, unless somebody is
+# told. The export is accepted by the schedule's call and fails later by itself.
+resource "google_monitoring_alert_policy" "backup" {
+  for_each = local._backups
+
+  project               = var.project_id
+  display_name          = "${var.environment}: ${each.value.title}"
+  combiner              = "OR"
+  severity              = "ERROR"
+  notification_channels = local.channels
+
+  conditions {
+    display_name = each.value.title
+
+    condition_matched_log {
+      filter = each.value.match
+    }
+  }
+
+  alert_strategy {
+    auto_close = "604800s"
+
+    notification_rate_limit {
+      period = "3600s"
+    }
+  }
+
+  documentation {
+    content   = each.value.why
+    mime_type = "text/markdown"
+  }
 }
 
 resource "google_monitoring_alert_policy" "errors" {

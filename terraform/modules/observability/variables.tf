@@ -55,6 +55,12 @@ variable "region" {
   type        = string
 }
 
+variable "security_events" {
+  description = "Audited refusals of one code in ten minutes that are too many."
+  type        = number
+  default     = 50
+}
+
 variable "subscriptions" {
   description = "Subscriptions of the consumers."
   type        = set(string)

@@ -251,6 +251,7 @@ STATE: list[dict[str, Any]] = [
         (KIND, 'module.function["aso-stats"].google_cloudfunctions2_function.this', {"name": "aso-stats"}),
         ("google_pubsub_topic", 'module.topic["aso-events"].google_pubsub_topic.this', {"name": "aso-events"}),
         ("google_firestore_database", "module.database.google_firestore_database.this", {"name": "(default)"}),
+        ("google_kms_crypto_key", "module.encryption.google_kms_crypto_key.tenants", {"name": "tenant-keys"}),
         ("google_storage_bucket", 'module.bucket["reports"].google_storage_bucket.this', {"name": "p-xynergy-reports"}),
         ("google_storage_bucket", "module.source_bucket.google_storage_bucket.this", {"name": "p-xynergy-bundles"}),
         ("google_secret_manager_secret", 'module.secret["K"].google_secret_manager_secret.this', {"secret_id": "K"}),
@@ -276,7 +277,7 @@ def test_destroying_leaves_data(tmp_path: Path, capsys: pytest.CaptureFixture[st
         "google_service_account.gateway[0]", "module.cache", "module.function", "module.source_bucket", "module.topic",
     ]  # fmt: skip
     assert {each["address"].split(".")[1].partition("[")[0] for each in destroy.with_data(STATE)} == {
-        "database", "bucket", "secret",
+        "database", "bucket", "encryption", "secret",
     }  # fmt: skip
     arguments = ["--var-file", "environments/prod.tfvars", "--dry-run", "--state", state_file(tmp_path)]
     assert destroy.main(arguments) == 0
@@ -289,6 +290,7 @@ def test_destroying_leaves_data(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert "DELETED WITH ITS DATA: module.database" in said
     assert "gcloud firestore export gs://BUCKET --database='(default)'" in said.replace("=(default)", "='(default)'")
     assert "-var=deletion_protection=false" in said
+    assert said.index("state rm module.encryption") < said.index(" destroy "), "what cannot be deleted stops nothing"
 
 
 def test_data_is_deleted_by_the_projects_name_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,6 +22,8 @@ DATA = frozenset(
         "google_bigquery_table",
         "google_firestore_backup_schedule",
         "google_firestore_database",
+        "google_kms_crypto_key",
+        "google_kms_key_ring",
         "google_secret_manager_secret",
         "google_storage_bucket",
     }
