@@ -67,7 +67,10 @@ def ordered(field: str) -> tuple[str, str]:
 def test_every_declared_index_is_made(inventory: Inventory) -> None:
     """Prevents a query that works on the emulator and fails in the cloud, and an index that is paid for unused."""
     planned = {
-        (index["collection"], tuple((field["field_path"], field["order"] or field["array_config"]) for field in index["fields"]))
+        (
+            index["collection"],
+            tuple((field["field_path"], field["order"] or field["array_config"]) for field in index["fields"]),
+        )
         for index in inventory.of("google_firestore_index")
     }
     needed = {
