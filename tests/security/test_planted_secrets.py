@@ -24,6 +24,9 @@ from tests.stack import Stack
 from triggers.local import resources
 from triggers.local.functions import read_manifest, topics
 
+SHOW_ONCE = ("-key-create", "-key-rotate", "tenants-invite-create", "tenants-invite-resend", "tenants-tenant-create")
+"""Ends of the names of operations whose answer shows a new secret."""
+
 SAFE_STATUS = (200, 201, 202, 204, 207, 400, 401, 403, 404, 405, 409, 412, 413, 415, 422, 428)
 
 
@@ -141,18 +144,18 @@ def test_nothing_secret_is_kept(cloud: Stack, victim: Holdings, attacker: Holdin
 
 
 def use(cloud: Stack, secrets: dict[str, str]) -> Iterator[tuple[str, str]]:
-    """Call every operation with every secret in every header; yield the answers."""
-    for operation in OPERATIONS:
-        for name, secret in secrets.items():
-            for headers in (
+    """Call every operation with every secret, in each combination of headers in turn; yield the answers."""
+    for number, operation in enumerate(OPERATIONS):
+        for place, (name, secret) in enumerate(secrets.items()):
+            headers = (
                 {"Authorization": f"Bearer {secret}"},
                 {"Authorization": f"Bearer {secret}", "X-API-Key": secret, "Cookie": f"session={secret}"},
                 {"X-API-Key": secret, "Proxy-Authorization": f"Basic {secret}"},
-            ):
-                answer = operation.send(cloud.url, headers)
-                assert answer.status_code in SAFE_STATUS, (operation.name, name, answer.text)
-                if operation.name != "tenants-api-key-create":
-                    yield operation.name, f"{answer.text} {answer.headers}"
+            )[(number + place) % 3]
+            answer = operation.send(cloud.url, headers)
+            assert answer.status_code in SAFE_STATUS, (operation.name, name, answer.text)
+            if not operation.name.endswith(SHOW_ONCE):
+                yield operation.name, f"{answer.text} {answer.headers}"
     for operation in PRIVATE:
         answer = operation.send(cloud.url, {"Authorization": secrets["a password"]})
         yield operation.name, answer.text
