@@ -92,7 +92,7 @@ def enforced(context: Context, periods: Mapping[str, int] | None = None, now: da
 ages = st.lists(st.none() | st.integers(0, 3000), max_size=6)
 
 
-@examples(max_examples=4, deadline=None)
+@examples(max_examples=3, deadline=None)
 @given(jobs=ages, observed=ages, chosen=st.fixed_dictionaries({"operational": st.integers(7, 365)}))
 def test_only_what_is_over_goes_and_all_of_it_and_once(
     clients: Clients, tenant_id: str, jobs: list[int | None], observed: list[int | None], chosen: dict[str, int]
