@@ -70,6 +70,7 @@ def schedule(context: Context, tenant_id: str, body: DeletionRequest) -> Record[
             ``tenant_deleted``.
         Locked: ``legal_hold``.
     """
+    Repository(TENANTS, context).get(tenant_id)  # a tenant that is not there has no plan whose token could be wrong
     planned = _opened(context, tenant_id, body.confirm)
 
     def work(work: Work) -> Tenant:
