@@ -20,7 +20,6 @@ from common.platform.audit.models import (
     Side,
     SideView,
 )
-from common.registry import entities as declared
 from common.security_events import record_once
 from common.store import Repository
 
@@ -67,9 +66,7 @@ def history(context: Context, entity: str, document_id: str, query: HistoryQuery
     filters: list[Filter] = [("entity", "==", entity), ("document_id", "==", document_id)]
     page = Repository(AUDIT_ENTRIES, context).page(filters, ORDER, limit=query.limit, cursor=query.cursor)
     if not page.items and query.cursor is None:
-        known = entity in declared()
-        what = f"{entity.replace('_', ' ')} {document_id[:64]!r}" if known else f"kind of document {entity[:64]!r}"
-        raise NotFound("audit_history_not_found", f"The audit trail tells of no {what}.")
+        raise NotFound("audit_history_not_found", "The audit trail tells of no such document.")
     if query.cursor is None:
         _tell(context, {"entity": entity, "document_id": document_id})
     return Page(items=[view(entry) for entry in page.items], next_cursor=page.next_cursor)
