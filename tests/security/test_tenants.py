@@ -204,6 +204,9 @@ def test_keys_are_revoked_within_their_tenant_only(cloud: Stack, victim: Holding
     assert victim.tenant.client.get("/v1/aso/keywords").status_code == 200
 
 
+NOT_YET = {"audit_not_verified"}
+"""Refusals by operations that tell of a nightly run which the tenants have not had."""
+
 OTHER_KIND = {"platform-audit-export-link"}
 """Operations whose id has the name of another kind's, of which the tenants have one."""
 
@@ -222,7 +225,7 @@ def reads(caller: Caller, holdings: Holdings) -> Iterator[tuple[str, requests.Re
 def test_lists_statistics_trees_scans_and_files_hold_nothing_of_others(victim: Holdings, attacker: Holdings) -> None:
     marked = 0
     for name, answer in reads(attacker.tenant.client, attacker):
-        assert answer.status_code == 200 or refusal(answer)[1] in NOT_BY_KEY, (name, answer.text)
+        assert answer.status_code == 200 or refusal(answer)[1] in NOT_BY_KEY | NOT_YET, (name, answer.text)
         check_tells_nothing(answer, victim, set())
         marked += attacker.mark in answer.text
     assert marked > 8
