@@ -17,10 +17,11 @@ from typing import Any
 
 from common import logs
 from common.context import PLATFORM_TENANT, TENANT_ID, Context
-from common.errors import Conflict, Refusal
+from common.errors import Conflict, Refusal, XynergyError
 from common.identifiers import derived_uuid, uuid7
 from common.security.entities import SECURITY_EVENTS
 from common.security.models import Outcome, SecurityEvent
+from common.settings import Settings
 from common.store import transact
 
 LIFETIME = timedelta(days=90)
@@ -82,13 +83,13 @@ def record_once(
     period = int(event.at.timestamp() // ONCE_IN.total_seconds())
     same = [code, context.tenant_id, event.actor_kind, event.actor_id, event.subjects, event.subject_ids, event.details]
     key = f"{json.dumps(same, sort_keys=True)}@{period}"
-    if not _RECENT.first(key):
+    if not context.clients.get(recently_recorded).first(key):
         return
     _stored(context, event.model_copy(update={"event_id": derived_uuid("security_event", key)}))
 
 
-class _Recent:
-    """What this process recorded lately; saves writes, and is not relied on."""
+class Recorded:
+    """What one process recorded lately; saves writes, and is not relied on."""
 
     def __init__(self, size: int = 1000) -> None:
         self._known: dict[str, None] = {}
@@ -106,7 +107,9 @@ class _Recent:
             return True
 
 
-_RECENT = _Recent()
+def recently_recorded(_settings: Settings) -> Recorded:
+    """Build the memory of one process (a factory for ``Clients.get``)."""
+    return Recorded()
 
 
 def record_refusal(context: Context, refusal: Refusal, subjects: Mapping[str, object], *, stored: bool) -> None:
@@ -174,7 +177,8 @@ def _stored(context: Context, event: SecurityEvent) -> bool:
         transact(context, lambda work: work.create(SECURITY_EVENTS, event), answers=False)
     except Conflict:
         return True  # another process recorded the same
-    except Exception as error:  # noqa: BLE001 - the caller's own answer must not change
+    except XynergyError as error:
+        # The caller's own answer must not change.
         logs.logger(context).error(f"a security event was not stored: {error}", code=event.code)
         return False
     return True

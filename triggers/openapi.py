@@ -362,8 +362,8 @@ def _problems(operation: Operation) -> Iterator[int]:
 
 def _destroys(entry: Entry) -> bool:
     """Tell whether the operation may be refused because a legal hold keeps what it would take away."""
-    privacy = "/privacy/" in entry["path"] and entry["path"].endswith("/start")
-    return privacy or entry["path"].endswith(("/deletion", "/deletion/plan"))
+    path: str = entry["path"]
+    return ("/privacy/" in path and path.endswith("/start")) or path.endswith(("/deletion", "/deletion/plan"))
 
 
 def _page_name(model: type[BaseModel]) -> str:

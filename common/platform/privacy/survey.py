@@ -32,11 +32,12 @@ KEPT = (
     ),
     Kept(
         kind="erased_people",
-        reason="Keyed digests, so that neither a late event nor a restored backup brings the person back.",
+        reason="Keyed digests, so that a late event does not bring the person back.",
     ),
     Kept(
         kind="backups",
-        reason="Backups of the database and its log of seven days end by themselves; a restored one is erased again.",
+        reason="Backups of the database and its log of seven days end by themselves; "
+        "after a restore, order the erasure again.",
     ),
 )
 """What every erasure leaves, and why."""

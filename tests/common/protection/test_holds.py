@@ -121,8 +121,14 @@ def test_more_asked_never_means_less_kept(
     made = [
         LegalHold.model_validate(
             {
-                "scope": scope, "subject_digests": sorted(who), "entity": kind, "reason": REASON,
-                "hold_id": uuid.uuid4(), "tenant_id": "t", "placed_at": datetime.now(UTC), "placed_by": "u",
+                "scope": scope,
+                "subject_digests": sorted(who),
+                "entity": kind,
+                "reason": REASON,
+                "hold_id": uuid.uuid4(),
+                "tenant_id": "t",
+                "placed_at": datetime.now(UTC),
+                "placed_by": "u",
             }
         )
         for scope, who, kind in some

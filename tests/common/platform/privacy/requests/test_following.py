@@ -20,11 +20,21 @@ PLAN, JOB, OTHER = (uuid.UUID(int=number) for number in (1, 2, 3))
 def request(status: str = "in_progress", kind: str = "erasure") -> StoredRequest:
     return StoredRequest.model_validate(
         {
-            "request_id": uuid.UUID(int=9), "tenant_id": "t", "type": kind, "status": status,
-            "email": "jane@example.com", "details": "by letter", "subject_digests": ["d"],
-            "received_at": NOW, "due_at": NOW + timedelta(days=30), "alarm_at": NOW + timedelta(days=30),
-            "plan_job_id": PLAN, "job_id": JOB if status == "in_progress" else None,
-            "created_at": NOW, "created_by": "u", "updated_at": NOW,
+            "request_id": uuid.UUID(int=9),
+            "tenant_id": "t",
+            "type": kind,
+            "status": status,
+            "email": "jane@example.com",
+            "details": "by letter",
+            "subject_digests": ["d"],
+            "received_at": NOW,
+            "due_at": NOW + timedelta(days=30),
+            "alarm_at": NOW + timedelta(days=30),
+            "plan_job_id": PLAN,
+            "job_id": JOB if status == "in_progress" else None,
+            "created_at": NOW,
+            "created_by": "u",
+            "updated_at": NOW,
         }
     )
 
