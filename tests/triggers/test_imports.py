@@ -43,6 +43,10 @@ BREAKING = {
     "Only functions of search optimisation import its domain": ("common/platform/liveness.py", "import common.aso.kgr"),
     "Only functions of tenants import their domain": ("functions/platform/health.py", "import common.tenants"),
     "Only functions of the platform import its domain": ("common/version.py", "import common.platform.liveness"),
+    "Setting changes back alone reaches the entities of every domain": (
+        "common/platform/liveness.py",
+        "import common.entity_classes",
+    ),
     "What functions share knows nothing of what fires them": ("common/version.py", "from triggers import cron"),
     "Deployed code never imports the local cloud or the demonstration": (
         "triggers/served.py",
