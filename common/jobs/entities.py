@@ -21,6 +21,7 @@ JOBS = Entity(
         Index(fields=("tenant_id", "status", "-created_at")),
         Index(fields=("tenant_id", "type", "-created_at")),
         Index(fields=("tenant_id", "status", "type", "-created_at")),
+        Index(fields=("tenant_id", "type", "created_at")),  # imports of a day, for their quota
         Index(fields=("tenant_id", "finished_at")),  # retention
         Index(fields=("status", "updated_at")),  # the sweep looks at all tenants
     ),

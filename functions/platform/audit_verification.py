@@ -15,7 +15,7 @@ from triggers import http
 def audit_verification(context: Context) -> Verification:
     """Return what the last verification of the tenant's audit trail found; it runs every night.
 
-    `head` stands for every entry up to it: kept elsewhere, it proves later that nothing before it was changed. 404
-    `audit_not_verified` before the first verification.
+    `head` stands for every entry up to it: kept elsewhere, it proves later that nothing before it was changed. The
+    status is `not_verified` before the first verification.
     """
     return verification.last_result(context)

@@ -60,7 +60,7 @@ def test_a_created_entity_is_read_back_with_the_version_of_its_commit(context: C
     assert meta["request_id"] == context.request_id
     assert meta["correlation_id"] == context.request_id
     assert meta["actor"] == f"key:{context.principal.id}"
-    assert set(meta) == {"request_id", "correlation_id", "causation_id", "actor", "function", "traceparent"}
+    assert set(meta) == {"request_id", "correlation_id", "causation_id", "actor", "function", "traceparent", "write_id"}
 
 
 def test_another_tenants_document_does_not_exist(context: Context, clients: Clients) -> None:

@@ -24,6 +24,8 @@ from common.security_events import record_once
 from common.store import Repository
 
 ORDER = ("-at",)
+LONGEST_ID = 1500
+"""Bytes of a document id at most (Firestore's limit); what is longer was never one."""
 EQUAL = ("entity", "document_id", "actor_id", "operation", "code")
 READ = "audit_read"
 """Code of the security event that tells who read what of the trail."""
@@ -63,6 +65,8 @@ def history(context: Context, entity: str, document_id: str, query: HistoryQuery
         NotFound: ``audit_history_not_found``: no entry of this tenant tells of such a document.
         BadRequest: ``invalid_cursor``.
     """
+    if max(len(entity.encode()), len(document_id.encode())) > LONGEST_ID:
+        raise NotFound("audit_history_not_found", "The audit trail tells of no such document.")
     filters: list[Filter] = [("entity", "==", entity), ("document_id", "==", document_id)]
     page = Repository(AUDIT_ENTRIES, context).page(filters, ORDER, limit=query.limit, cursor=query.cursor)
     if not page.items and query.cursor is None:

@@ -34,7 +34,6 @@ from google.cloud.firestore_v1.base_query import FieldFilter
 from common import logs, objects, security_events, technical
 from common.clients.firestore import firestore_client
 from common.context import PLATFORM_TENANT, Context
-from common.errors import NotFound
 from common.firestore_calls import bounded, translated
 from common.platform.audit.chain import BEGINNING, Block, Sealed, broken_commitments, digest_of, has_gaps
 from common.platform.audit.entities import AUDIT_ENTRIES
@@ -82,14 +81,10 @@ def enqueue_due(context: Context, now: datetime | None = None) -> int:
 
 
 def last_result(context: Context) -> Verification:
-    """Return what the last verification of the tenant's chain found.
-
-    Raises:
-        NotFound: ``audit_not_verified``: there was none yet.
-    """
+    """Return what the last verification of the tenant's chain found; ``not_verified`` where there was none yet."""
     found = technical.read(context, chain_path_of(context.tenant_id))
     if found is None or found[0].get("verification") is None:
-        raise NotFound("audit_not_verified", "The audit trail was not verified yet; it is once a day.")
+        return Verification(status="not_verified")
     return Verification.model_validate(found[0]["verification"])
 
 

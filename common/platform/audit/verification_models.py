@@ -34,22 +34,29 @@ class Finding(Model):
 class Verification(Model):
     """The result of verifying a tenant's trail."""
 
-    status: Literal["intact", "broken"] = Field(examples=["intact"])
-    verified_at: Timestamp = Field(description="When it began.", examples=["2026-01-31T03:15:00.000000Z"])
-    blocks: int = Field(description="Blocks of the chain.", examples=[120])
-    sealed: int = Field(description="Entries in them.", examples=[41234])
-    entries: int = Field(description="Entries that were recomputed.", examples=[41234])
+    status: Literal["intact", "broken", "not_verified"] = Field(
+        description="`not_verified` before the first verification; it is once a day.", examples=["intact"]
+    )
+    verified_at: Timestamp | None = Field(
+        default=None, description="When it began; null before the first.", examples=["2026-01-31T03:15:00.000000Z"]
+    )
+    blocks: int = Field(default=0, description="Blocks of the chain.", examples=[120])
+    sealed: int = Field(default=0, description="Entries in them.", examples=[41234])
+    entries: int = Field(default=0, description="Entries that were recomputed.", examples=[41234])
     whole: bool = Field(
+        default=True,
         description="Whether all of them were: in trails of more than 20,000 entries only the newest are every night, "
         "and each of the others once in thirty nights, unless their number is not what the blocks say.",
         examples=[True],
     )
-    unsealed: int = Field(description="Entries that wait for the next seal.", examples=[3])
-    redacted: int = Field(description="Entries of which personal values were erased.", examples=[0])
-    expired: int = Field(description="Sealed entries whose time to be kept is over.", examples=[0])
-    head: str = Field(description="Head of the chain: stands for every entry up to it.", examples=["0" * 64])
-    found: int = Field(description="Findings in all.", examples=[0])
-    findings: list[Finding] = Field(description="The first hundred.")
+    unsealed: int = Field(default=0, description="Entries that wait for the next seal.", examples=[3])
+    redacted: int = Field(default=0, description="Entries of which personal values were erased.", examples=[0])
+    expired: int = Field(default=0, description="Sealed entries whose time to be kept is over.", examples=[0])
+    head: str = Field(
+        default="", description="Head of the chain: stands for every entry up to it.", examples=["0" * 64]
+    )
+    found: int = Field(default=0, description="Findings in all.", examples=[0])
+    findings: list[Finding] = Field(default_factory=list, description="The first hundred.")
 
 
 class VerifyTask(Model):

@@ -362,4 +362,4 @@ def test_writers_and_readers_hold_the_declaration() -> None:
     assert found["aso-keyword-upsert"]
     assert found["aso-warehouse-sync"]
     assert not found["aso-keyword-get"]
-    assert "tenants-tenant-get" not in found
+    assert "platform-health" not in found

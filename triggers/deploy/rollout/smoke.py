@@ -26,6 +26,7 @@ NOBODY = "00000000-0000-4000-8000-000000000000"
 REFUSED = frozenset({401, 403, 404})
 """What Cloud Run answers to strangers: without the right to call, or from the wrong network (404)."""
 UNAUTHENTICATED = 401
+INCOMPLETE = 422
 PROBLEM = "application/problem+json"
 
 
@@ -75,6 +76,8 @@ class SmokeTest:
         answer = self._call(entry["method"], address + PARAMETER.sub(NOBODY, entry["path"]), token)
         expected = entry["status"] if entry["public"] else UNAUTHENTICATED
         kind = answer.headers.get("Content-Type", "").partition(";")[0]
+        if entry["public"] and answer.status_code == INCOMPLETE and kind == PROBLEM:
+            return  # it needs a query that nobody has
         if answer.status_code != expected or (expected == UNAUTHENTICATED and kind != PROBLEM):
             told = f"{entry['method']} {entry['path']} answered {answer.status_code} ({kind or 'no type'})"
             raise SmokeFailed(f"{entry['name']}: {told}; {expected} is due")

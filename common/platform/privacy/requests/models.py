@@ -191,7 +191,9 @@ class RequestStart(Model):
     """
 
     confirm: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = Field(
-        default=None, description="Token of the plan of an erasure; without it an erasure is planned only."
+        default=None,
+        description="Token of the plan of an erasure; without it an erasure is planned only.",
+        examples=["Zm9yIGV4YW1wbGU"],
     )
 
 

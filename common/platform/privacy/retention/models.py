@@ -49,7 +49,7 @@ class RetentionPreview(Model):
         periods: Days by class, as they might be chosen; the periods in force where it is left out.
     """
 
-    periods: Periods | None = None
+    periods: Periods | None = Field(default=None, examples=[{"operational": 90}])
 
 
 class KindView(Model):

@@ -156,15 +156,18 @@ def test_a_million_rows_are_streamed() -> None:
 
 
 def test_five_times_the_rows_take_no_more_memory() -> None:
-    peaks = []
-    for rows in (10_000, 50_000):
-        tracemalloc.start()
-        try:
-            streamed(rows)
-            peaks.append(tracemalloc.get_traced_memory()[1])
-        finally:
-            tracemalloc.stop()
-    assert peaks[1] < peaks[0] * 1.2 < 5_000_000
+    # The least of three: other threads of the process allocate now and then, too.
+    few, many = (min(peak_of(rows) for _ in range(3)) for rows in (10_000, 50_000))
+    assert many < few * 1.2 < 5_000_000
+
+
+def peak_of(rows: int) -> int:
+    tracemalloc.start()
+    try:
+        streamed(rows)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
 
 
 def test_more_rows_than_are_taken_are_refused_before_anything_is_stored() -> None:
