@@ -107,8 +107,8 @@ class Planted:
     def register(self, what: str, secret: str | bytes) -> None:
         """Remember a secret; texts too short to be one are left out."""
         content = secret.encode() if isinstance(secret, str) else secret
-        # Examples of the documentation have the shape of a secret and one letter over and over.
-        if len(content) >= SHORTEST and len(set(content[SHORTEST // 2 :])) > 1:
+        # Examples of the documentation have the shape of a secret, filled with x.
+        if len(content) >= SHORTEST and content[SHORTEST // 2 :].strip(b"x"):
             with self._lock:
                 self._secrets.setdefault(content, what)
 

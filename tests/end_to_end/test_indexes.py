@@ -15,6 +15,7 @@ from common.technical import COLLECTIONS
 from tests.end_to_end.support import job_ended
 from tests.stack import Caller, Stack, TenantHandle, wait_for
 from triggers.local.processes import LOOPBACK
+from triggers.manifest import load_manifest
 from triggers.openapi import OPENAPI_FILE
 
 SORTED = frozenset(
@@ -28,6 +29,14 @@ SORTED = frozenset(
 two apart where the direction is ascending."""
 
 UNKNOWN = "0198c5f2-7c1e-7d53-9a3b-1f6f0c2d4e5f"
+ELSEWHERE = {
+    ("privacy_requests", ("tenant_id", "waits", "-received_at")),  # asked when a legal hold is released
+    (
+        "security_events",
+        ("tenant_id", "at"),
+    ),  # asked by retention once one is old; Firestore's policy removes most before
+}
+"""Indexes whose queries need more than lists and schedules to be asked; tests of privacy walk them."""
 AUDITED: Mapping[str, Sequence[str]] = {
     "entity": ["keyword"],
     "document_id": [UNKNOWN],
@@ -202,18 +211,9 @@ def every_query(cloud: Stack, tenant: TenantHandle) -> None:
     assert tenant.client.get("/v1/aso/tracking").json()["state"] == "on"
     page = tenant.client.get("/v1/aso/content?limit=1").json()
     assert tenant.client.get(f"/v1/aso/content?limit=1&cursor={page['next_cursor']}").status_code == 200
-    for name in (
-        "aso-rank-plan",
-        "aso-opportunity-scan",
-        "aso-opportunity-outcome",
-        "aso-decay-scan",
-        "aso-cannibalization-scan",
-        "aso-content-gap-scan",
-        "aso-link-gap-scan",
-        "platform-warehouse-merge",
-        "platform-job-sweep",
-    ):
-        cloud.fire(name)
+    for entry in load_manifest():
+        if entry["kind"] == "schedule":
+            cloud.fire(entry["name"])
     for route in ("/v1/aso/decay", "/v1/aso/cannibalization", "/v1/aso/link-gaps"):
         assert tenant.client.post(route).status_code == 200
     job = {"tenant_id": tenant.tenant_id, "entity": "keyword", "dry_run": True}
@@ -239,7 +239,9 @@ def test_every_query_of_every_list_has_its_index(cloud: Stack, tenant: TenantHan
         if not is_served(fields, *known[collection])
     }
     assert missing == set()
-    assert idle(known, seen) == set(), "declared, maintained and paid for with every write, and used by no query"
+    assert idle(known, seen) - ELSEWHERE == set(), (
+        "declared, maintained and paid for with every write, and used by no query"
+    )
     assert set(seen) - set(known) <= {"api_keys", "checks"}, "a collection that nobody declared is queried"
 
 

@@ -204,8 +204,8 @@ def test_keys_are_revoked_within_their_tenant_only(cloud: Stack, victim: Holding
     assert victim.tenant.client.get("/v1/aso/keywords").status_code == 200
 
 
-NOT_YET = {"audit_not_verified"}
-"""Refusals by operations that tell of a nightly run which the tenants have not had."""
+NOT_YET = {"privacy_export_not_ready"}
+"""Refusals by operations that hand out what a job has not made yet."""
 
 OTHER_KIND = {"platform-audit-export-link"}
 """Operations whose id has the name of another kind's, of which the tenants have one."""

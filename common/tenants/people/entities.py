@@ -100,7 +100,6 @@ FEATURE_FLAGS = Entity(
         "deleted": "feature-flag-deleted",
     },
     unique=(Unique(name="name", fields=("name",), code="feature_taken"),),
-    indexes=(Index(fields=("tenant_id", "name")),),
     unindexed=("description",),
     impersonal={"name": "Name of a feature."},
     purpose="Which parts of the product are switched on for whom.",
