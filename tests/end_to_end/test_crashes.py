@@ -17,6 +17,7 @@ from common.clients.redis import redis_client
 from common.clients.registry import Clients
 from common.context import Context
 from common.events import event_id_of, sequence_of
+from common.technical import MARKS
 from common.warehouse.marks import due
 from tests.common.faults import Death, dies, faulty
 from tests.end_to_end.support import (
@@ -142,8 +143,23 @@ class DyingRedis:
         return getattr(self._real, name)
 
 
+class DyingFirestore:
+    """A Firestore client that does everything but find a mark."""
+
+    def __init__(self, real: Any) -> None:
+        self._real = real
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+    def document(self, *path: str) -> Any:
+        if path[0].startswith(MARKS.path):
+            raise Death
+        return self._real.document(*path)
+
+
 def before_marking(process: Clients) -> None:
-    process.replace(firestore_client, Dead())
+    process.replace(firestore_client, DyingFirestore(process.get(firestore_client)))
 
 
 def before_invalidating(process: Clients) -> None:
