@@ -124,13 +124,6 @@ def test_in_the_relay(cloud: Stack, tenant: TenantHandle, context: Context, proc
     wait_for(lambda: exactly_one(cloud, tenant, context, made[0]["content_id"]), what="one of everything")
 
 
-class Dead:
-    """A client whose first use is the end of the process."""
-
-    def __getattr__(self, name: str) -> Any:
-        raise Death
-
-
 class DyingRedis:
     """A Redis client that does everything but invalidate."""
 
