@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -16,8 +16,7 @@ from tests.common.aso.search_console_api.server import SearchConsoleServer, sear
 from tests.oauth import OAuthServer, oauth_server
 from tests.planted import searched, tapped
 from tests.serp import KEYS, SerpServer, serp_server
-from tests.stack import Stack, TenantHandle, TestEmulators
-from triggers.local.cloud import LocalCloud
+from tests.stack import Stack, TenantHandle, TestEmulators, local_stack
 
 
 @pytest.fixture(autouse=True)
@@ -84,32 +83,30 @@ def oauth_provider() -> Iterator[OAuthServer]:
 
 
 @pytest.fixture(scope="session")
-def cloud(
-    emulators: TestEmulators,
-    search_console_server: SearchConsoleServer,
-    serp_providers: SerpServer,
-    oauth_provider: OAuthServer,
-) -> Iterator[Stack]:
+def cloud_environment(
+    search_console_server: SearchConsoleServer, serp_providers: SerpServer, oauth_provider: OAuthServer
+) -> Mapping[str, str]:
+    """The settings of a local cloud of tests that are not those of every local cloud."""
+    return {
+        # The tests of limits have settings of their own; all others share one operator and would soon be refused.
+        "XYNERGY_RATE_LIMITS": "standard=1000000,expensive=1000000,ai=1000000,failures=1000000",
+        # Web sites of tests are servers on this machine.
+        "XYNERGY_FETCH_LOOPBACK": "1",
+        "XYNERGY_SEARCH_CONSOLE_URL": search_console_server.url,
+        "XYNERGY_RANK_TRACKING": serp_providers.deployment("serpapi", "dataforseo"),
+        "XYNERGY_RANK_PROVIDER_KEYS": json.dumps(KEYS),
+        "XYNERGY_OAUTH_CLIENTS": oauth_provider.clients(),
+    }
+
+
+@pytest.fixture(scope="session")
+def cloud(emulators: TestEmulators, cloud_environment: Mapping[str, str]) -> Iterator[Stack]:
     """The local cloud with this repository's functions, on the emulators of the session, started once.
 
     Schedules fire by hand only (``cloud.fire``), so that no test depends on the clock.
     """
-    with pytest.MonkeyPatch.context() as environment:
-        # The tests of limits have settings of their own; all others share one operator and would soon be refused.
-        environment.setenv("XYNERGY_RATE_LIMITS", "standard=1000000,expensive=1000000,ai=1000000,failures=1000000")
-        # Web sites of tests are servers on this machine.
-        environment.setenv("XYNERGY_FETCH_LOOPBACK", "1")
-        environment.setenv("XYNERGY_SEARCH_CONSOLE_URL", search_console_server.url)
-        environment.setenv("XYNERGY_RANK_TRACKING", serp_providers.deployment("serpapi", "dataforseo"))
-        environment.setenv("XYNERGY_RANK_PROVIDER_KEYS", json.dumps(KEYS))
-        environment.setenv("XYNERGY_OAUTH_CLIENTS", oauth_provider.clients())
-        local = LocalCloud(
-            port=0, project="test-cloud", emulators=emulators.services, schedules=False, log_format="json"
-        )
-        with local:
-            stack = Stack(local)
-            with tapped(stack):
-                yield stack
+    with local_stack(cloud_environment, emulators) as stack, tapped(stack):
+        yield stack
 
 
 @pytest.fixture

@@ -6,11 +6,13 @@ import itertools
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
 import requests
 
 from common.clients.registry import Clients
@@ -70,7 +72,7 @@ class TestEmulators:
     services: Emulators
     task_server: TaskServer
     dispatcher: Dispatcher
-    projects: set[str] = field(default_factory=lambda: {"test-cloud"})
+    projects: set[str] = field(default_factory=set)
     _databases: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     @classmethod
@@ -287,3 +289,26 @@ class Stack:
                 return False
             threading.Event().wait(0.1)
         return True
+
+
+@contextmanager
+def local_stack(
+    environment: Mapping[str, str], emulators: TestEmulators | None = None, project: str = "test-cloud"
+) -> Iterator[Stack]:
+    """Run a local cloud whose schedules fire by hand only.
+
+    Args:
+        environment: Settings besides those of every local cloud.
+        emulators: Those of the session; its own ones without.
+        project: Project of its documents and messages.
+    """
+    services = None
+    if emulators:
+        emulators.projects.add(project)
+        services = emulators.services
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        local = LocalCloud(port=0, project=project, emulators=services, schedules=False, log_format="json")
+        with local:
+            yield Stack(local)

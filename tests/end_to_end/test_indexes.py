@@ -8,12 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 import requests
 
 from common.registry import ENTITIES_FILE
 from common.technical import COLLECTIONS
 from tests.end_to_end.support import job_ended
-from tests.stack import Caller, Stack, TenantHandle, wait_for
+from tests.stack import Caller, Stack, TenantHandle, local_stack, wait_for
 from triggers.local.processes import LOOPBACK
 from triggers.manifest import load_manifest
 from triggers.openapi import OPENAPI_FILE
@@ -84,6 +85,13 @@ LISTS: Mapping[str, Mapping[str, Sequence[str]]] = {
     "/v1/users": {"company_id": [UNKNOWN], "role": ["viewer"], "status": ["active"]},
 }
 """Every operation that answers with a list, and every filter that it takes; a test holds it against the manifest."""
+
+
+@pytest.fixture(scope="module")
+def cloud(cloud_environment: Mapping[str, str]) -> Iterator[Stack]:
+    """A local cloud of its own: every schedule runs in it, and would do so for all tenants that other tests made."""
+    with local_stack(cloud_environment) as stack:
+        yield stack
 
 
 def combinations(filters: Mapping[str, Sequence[str]]) -> Iterator[dict[str, str]]:

@@ -274,16 +274,17 @@ def test_the_chain_is_sealed_and_verified_by_the_schedules(cloud: Stack, owner: 
     platform = context_of(cloud.clients, owner.tenant_id, function="test")
     cloud.fire("platform-audit-seal")
     own = Context(function="test", tenant_id=PLATFORM_TENANT, principal=platform.principal, clients=cloud.clients)
-    wait_for(lambda: owner.tenant_id not in set(seal.due(own)), what="everything is sealed")
+    wait_for(lambda: owner.tenant_id not in set(seal.due(own)), deadline=120, what="everything is sealed")
     cloud.fire("platform-audit-verify")
 
     def verified() -> dict[str, Any]:
         answer = owner.client.get("/v1/audit/verification")
         assert answer.status_code == 200, answer.text
         body: dict[str, Any] = answer.json()
+        assert body["status"] != "not_verified"
         return body
 
-    result = wait_for(verified)
+    result = wait_for(verified, deadline=120, what="the verification, after those of all tenants of other tests,")
     assert (result["status"], result["findings"]) == ("intact", [])
     assert result["entries"] > 0
     assert len(result["head"]) == 64
