@@ -76,11 +76,21 @@ def marker(
     return reference.path, lambda batch: batch.set(reference, fields)
 
 
-def receipts(context: Context, case: str, entity: str) -> int:
-    """Count the documents that an erasure has dealt with, however often it was interrupted."""
+def receipts(context: Context, case: str, entities: Iterable[str]) -> dict[str, int]:
+    """Count the documents that an erasure has dealt with, however often it was interrupted, by entity."""
     query = context.clients.get(firestore_client).collection(technical.ERASURES.path)
-    for field, value in (("tenant_id", context.tenant_id), ("case", case), ("entity", entity)):
+    for field, value in (("tenant_id", context.tenant_id), ("case", case)):
         query = query.where(filter=FieldFilter(field, "==", value))
+    missing, found = _count(context, query), {}
+    for name in entities:
+        # Most people are in a few kinds of record: once all receipts are counted, nothing more is asked.
+        if missing and (number := _count(context, query.where(filter=FieldFilter("entity", "==", name)))):
+            found[name] = number
+            missing -= number
+    return found
+
+
+def _count(context: Context, query: Any) -> int:
     with translated():
         return int(query.count().get(**bounded(context.deadline))[0][0].value)
 

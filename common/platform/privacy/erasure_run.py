@@ -13,6 +13,7 @@ may still be on their way: the job waits for both in follow-up tasks.
 
 from __future__ import annotations
 
+import dataclasses
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -27,7 +28,7 @@ from common.platform.privacy import cases, residue, survey
 from common.platform.privacy.erasure import ErasurePlan
 from common.platform.privacy.person import Person
 from common.platform.privacy.stores.every import STORES
-from common.platform.privacy.stores.port import Walk
+from common.platform.privacy.stores.port import Store, Walk
 from common.platform.privacy.stores.warehouse import StillStreaming
 
 ROUNDS = 8
@@ -113,7 +114,7 @@ def _through(job: JobRun, walk: Walk, state: dict[str, Any]) -> None:
             if store.name in done:
                 continue
             try:
-                _count(state, store.name, store.erase(walk))
+                _count(state, store.name, store.erase(_walk_for(store, job, walk, state)))
             except StillStreaming:
                 _wait_for_streams(job, state)
             done.append(store.name)
@@ -126,6 +127,13 @@ def _through(job: JobRun, walk: Walk, state: dict[str, Any]) -> None:
             return
         state |= {"round": state["round"] + 1, "stores": []}
         _pause(job, state, WAIT * 2 ** (state["round"] - 1))
+
+
+def _walk_for(store: Store, job: JobRun, walk: Walk, state: dict[str, Any]) -> Walk:
+    """Return the walk with which a store erases: near the deadline it goes on in a follow-up task where it can."""
+    if not store.hands_over:
+        return walk
+    return dataclasses.replace(walk, alive=lambda: job.progress(_counted(state), checkpoint=state))
 
 
 def _unchanged(state: dict[str, Any], left: list[residue.Left]) -> int:
@@ -150,8 +158,11 @@ def _pause(job: JobRun, state: dict[str, Any], delay: float) -> None:
 
 
 def _save(job: JobRun, state: dict[str, Any]) -> None:
-    counted = sum(sum(kinds.values()) for kinds in state["counts"].values())
-    job.progress(counted, checkpoint=state, flush=True)
+    job.progress(_counted(state), checkpoint=state, flush=True)
+
+
+def _counted(state: Mapping[str, Any]) -> int:
+    return sum(sum(kinds.values()) for kinds in state["counts"].values())
 
 
 def _count(state: dict[str, Any], store: str, counts: Mapping[str, int]) -> None:
@@ -165,7 +176,7 @@ def _result(walk: Walk, state: dict[str, Any], left: list[residue.Left]) -> dict
     """Return the report: what was done, what stays and why, and what a search still found."""
     return {
         "erased": state["counts"],
-        "records": sum(sum(kinds.values()) for kinds in state["counts"].values()),
+        "records": _counted(state),
         "identifiers": {kind: len(values) for kind, values in walk.person.values.items() if values},
         "subject_digests": walk.person.digests(walk.context),
         "kept": [each.model_dump() for each in survey.KEPT],

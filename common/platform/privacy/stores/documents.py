@@ -17,6 +17,7 @@ from common.documents import META
 from common.firestore_calls import bounded, translated
 from common.last_admin import require_another_admin
 from common.people import COLLECTION as PEOPLE
+from common.platform.privacy.person import MASK
 from common.platform.privacy.rules import Touch, changes_of, exported, identifying, learned, touch_of
 from common.platform.privacy.stores.port import Action, Exported, Found, Walk
 from common.protection.holds import require_none
@@ -41,6 +42,7 @@ class Documents:
     """Documents of declared entities."""
 
     name = "documents"
+    hands_over = True
 
     def find(self, walk: Walk) -> Iterator[Found]:
         """Yield the documents about the person, then those that only say who wrote them."""
@@ -58,7 +60,8 @@ class Documents:
             yield Exported(kind=entity.name, data={name: _json(value) for name, value in fields.items()})
         for entity, snapshot in self._written(walk):
             if touch_of(entity, snapshot.to_dict(), walk.person) is None:
-                trace = {"entity": entity.name, "document_id": snapshot.id, "changed_at": _json(snapshot.update_time)}
+                trace = {"entity": entity.name, "document_id": _id_of(entity, snapshot)}
+                trace["changed_at"] = _json(snapshot.update_time)
                 yield Exported(kind=TRACE, data=trace)
 
     def erase(self, walk: Walk) -> dict[str, int]:
@@ -66,8 +69,7 @@ class Documents:
         for _ in range(PASSES):
             if not sum(self._pass(walk)):
                 break
-        counts = {each.name: erasures.receipts(walk.context, walk.case, each.name) for each in _covered()}
-        return {name: count for name, count in counts.items() if count}
+        return erasures.receipts(walk.context, walk.case, [each.name for each in _covered()])
 
     def _pass(self, walk: Walk) -> Iterator[int]:
         """Yield how many documents of each page were changed."""
@@ -227,6 +229,12 @@ def _found(entity: EntityRecord, snapshot: Any, touch: Touch) -> Found:
         fields = tuple((name, each.erasure) for name, each in touch.own.items())
     action: Action = "delete" if touch.deletes else _strongest(touch)
     return Found(kind=entity.name, name=snapshot.reference.path, action=action, fields=fields, bound=True)
+
+
+def _id_of(entity: EntityRecord, snapshot: Any) -> str:
+    """Return a document's id as whoever wrote it may know it: not where it identifies somebody else."""
+    names_somebody = any(each.identifies and each.field == entity.key for each in entity.personal)
+    return MASK if names_somebody else str(snapshot.id)
 
 
 def _strongest(touch: Touch) -> Action:

@@ -25,6 +25,7 @@ class Files:
     """Objects below the tenant's prefix."""
 
     name = "files"
+    hands_over = False
 
     def find(self, walk: Walk) -> Iterator[Found]:
         """Yield the files of the person's jobs, and those with an identifier in them."""

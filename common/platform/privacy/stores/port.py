@@ -74,9 +74,16 @@ class Exported:
 
 
 class Store(Protocol):
-    """A place where records about people are kept."""
+    """A place where records about people are kept.
+
+    Attributes:
+        name: In plans and results.
+        hands_over: Whether ``erase`` may be interrupted by ``walk.alive`` and called again without end: each call gets
+            further, because it looks only for what is left.
+    """
 
     name: str
+    hands_over: bool
 
     def find(self, walk: Walk) -> Iterator[Found]:
         """Yield what the store has about the person; changes nothing."""

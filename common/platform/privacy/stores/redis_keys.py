@@ -22,6 +22,7 @@ class RedisKeys:
     """Keys of Redis that carry the tenant in their name."""
 
     name = "redis"
+    hands_over = False
 
     def find(self, walk: Walk) -> Iterator[Found]:
         """Yield the keys that name the person, or whose value does."""

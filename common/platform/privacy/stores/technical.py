@@ -90,6 +90,7 @@ class Technical:
     """Technical documents."""
 
     name = "technical"
+    hands_over = False
 
     def find(self, walk: Walk) -> Iterator[Found]:
         """Yield the documents with an identifier of the person in them."""

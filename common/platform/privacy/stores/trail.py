@@ -18,6 +18,7 @@ class Trail:
     """Entries of the audit trail."""
 
     name = "audit"
+    hands_over = False
 
     def find(self, walk: Walk) -> Iterator[Found]:
         """Yield one entry for all that name the person."""

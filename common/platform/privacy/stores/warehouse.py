@@ -61,6 +61,7 @@ class Warehouse:
     """Rows of BigQuery."""
 
     name = "warehouse"
+    hands_over = False
 
     def find(self, walk: Walk) -> Iterator[Found]:
         """Yield one entry for each table with rows about the person."""

@@ -158,8 +158,10 @@ def documents(draw: st.DrawFn) -> list[tuple[str, dict[str, int], int]]:
     """Draw documents: kind, who is in which identifying field (of two people), who wrote it."""
     found = []
     for entity in draw(st.lists(st.sampled_from(ENTITIES), min_size=1, max_size=6)):
-        finders = [each.field for each in entity.personal if each.identifies and each.field != entity.key]
-        whose = {name: draw(st.sampled_from([0, 1])) for name in finders if draw(st.booleans())}
+        finders = [each for each in entity.personal if each.identifies and each.field != entity.key]
+        whose = {each.field: draw(st.sampled_from([0, 1])) for each in finders if draw(st.booleans())}
+        # Fields that are declared to be of one person never hold two.
+        whose |= {each.field: whose[each.of] for each in finders if each.field in whose and each.of in whose}
         found.append((entity.name, whose, draw(st.sampled_from([0, 1]))))
     return found
 
