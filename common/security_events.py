@@ -15,14 +15,18 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from google.api_core import exceptions
+
 from common import logs
+from common.clients.firestore import firestore_client
 from common.context import PLATFORM_TENANT, TENANT_ID, Context
-from common.errors import Conflict, Refusal, XynergyError
+from common.documents import META, SCHEMA_VERSION, encode, meta_of
+from common.errors import Refusal, XynergyError
+from common.firestore_calls import bounded, translated
 from common.identifiers import derived_uuid, uuid7
 from common.security.entities import SECURITY_EVENTS
 from common.security.models import Outcome, SecurityEvent
 from common.settings import Settings
-from common.store import transact
 
 LIFETIME = timedelta(days=90)
 """The audit trail has the event within seconds and keeps it longer."""
@@ -173,10 +177,15 @@ def _short(value: Any) -> Any:
 
 def _stored(context: Context, event: SecurityEvent) -> bool:
     """Write the event; tell whether it is there."""
+    # One document that nothing else depends on needs no transaction, and every function no repository for it.
+    place = f"{SECURITY_EVENTS.collection}/{event.event_id}"
+    stamp = {SCHEMA_VERSION: SECURITY_EVENTS.schema_version, META: meta_of(context)}
     try:
-        transact(context, lambda work: work.create(SECURITY_EVENTS, event), answers=False)
-    except Conflict:
-        return True  # another process recorded the same
+        with translated():
+            reference = context.clients.get(firestore_client).document(place)
+            reference.create({**encode(event), **stamp}, **bounded(context.deadline))
+    except exceptions.AlreadyExists:
+        return True  # another process recorded the same, or the answer to an earlier try was lost
     except XynergyError as error:
         # The caller's own answer must not change.
         logs.logger(context).error(f"a security event was not stored: {error}", code=event.code)

@@ -102,6 +102,12 @@ class Operation:
         """Names of the query parameters."""
         return [each["name"] for each in map(resolve, self.described["parameters"]) if each["in"] == "query"]
 
+    @property
+    def bare_status(self) -> int:
+        """What an operation that needs no credential answers to a request with nothing in it."""
+        parameters = map(resolve, self.described["parameters"])
+        return 422 if any(each["in"] == "query" and each["required"] for each in parameters) else 200
+
     def route(self, values: Mapping[str, str] | Callable[[str], str] = nothing) -> str:
         """Return the REST route with the path parameters filled in."""
         value = values if callable(values) else values.__getitem__

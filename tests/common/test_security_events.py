@@ -13,11 +13,12 @@ import pytest
 from common import security_events
 from common.clients.registry import Clients
 from common.context import PLATFORM_TENANT, Context, Principal
-from common.errors import Conflict, Unavailable
+from common.errors import Conflict
 from common.model import Model
 from common.security.entities import SECURITY_EVENTS
 from common.security.models import SecurityEvent
 from common.store import Repository
+from tests.common.faults import faulty
 from tests.common.things import context_of
 from triggers.declaration import Http
 from triggers.exchange import Exchange
@@ -127,11 +128,9 @@ def test_who_belongs_to_no_tenant_is_told_of_in_the_log_only(
 def test_a_store_that_is_away_does_not_change_the_answer(
     context: Context, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def away(*_arguments: object, **_named: object) -> None:
-        raise Unavailable("firestore", "away")
-
-    monkeypatch.setattr(security_events, "transact", away)
-    refused(context, monkeypatch, WRITES, "thing-1")
+    own, transport = faulty(context.clients)
+    transport.unreachable = True
+    refused(dataclasses.replace(context, clients=own), monkeypatch, WRITES, "thing-1")
     assert '"audit":true' in capsys.readouterr().out, "nothing is lost"
 
 
