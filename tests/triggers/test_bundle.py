@@ -1,31 +1,23 @@
-"""Bundles: equal bytes for equal sources, no more than their function needs, and alive with only what they name."""
+"""Bundles: equal bytes for equal sources, no more than their function needs; ``test_bundled`` calls each."""
 
 from __future__ import annotations
 
 import io
-import json
 import os
 import shutil
-import subprocess
-import sys
 import zipfile
-from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import grimp
 import pytest
 
 from common.errors import DeclarationError
-from tests.operations import Operation
 from triggers.bundle import Plan, build_bundles, plan_bundles, unused_dependencies, zip_bytes
 from triggers.closure import FIRST_PARTY, Modules
 from triggers.manifest import ROOT, load_manifest
 from triggers.requirements import DISTRIBUTIONS, Lock, read_lock
 
-SCRIPT = Path(__file__).with_name("bundled.py")
 ENTRIES = load_manifest()
 
 
@@ -198,106 +190,3 @@ def test_imports_are_followed_wherever_they_run(tmp_path: Path) -> None:
         file.write_text(text, encoding="utf-8")
     files = set(Modules(tmp_path).closure("common.start").files)
     assert files == {f"common/{name}.py" for name in sources} - {"common/typed.py", "common/unused.py"}
-
-
-@dataclass(frozen=True)
-class Environments:
-    """One environment per distinct set of requirements, made on demand."""
-
-    folder: Path
-    made: dict[str, Path]
-
-    def python(self, requirements: bytes) -> Path:
-        """Return the interpreter of an environment that holds these requirements and nothing else."""
-        key = f"{hash(requirements) & 0xFFFFFFFF:08x}"
-        if key not in self.made:
-            place = self.folder / key
-            place.mkdir()
-            (place / "requirements.txt").write_bytes(requirements)
-            _uv("venv", "--python", sys.executable, str(place / "environment"))
-            python = place / "environment" / "bin" / "python"
-            _uv("pip", "sync", "--require-hashes", "--python", str(python), str(place / "requirements.txt"))
-            self.made[key] = python
-        return self.made[key]
-
-
-def _uv(*arguments: str) -> None:
-    subprocess.run([sys.executable, "-m", "uv", "--quiet", *arguments], check=True, capture_output=True)
-
-
-@pytest.fixture(scope="module")
-def environments(tmp_path_factory: pytest.TempPathFactory) -> Environments:
-    return Environments(tmp_path_factory.mktemp("bundles"), {})
-
-
-def start(
-    plan: Plan, python: Path, folder: Path, method: str, path: str, extra: Mapping[str, str]
-) -> subprocess.CompletedProcess[str]:
-    """Unpack a bundle and call its function in its own environment, set up as in the cloud."""
-    with zipfile.ZipFile(io.BytesIO(zip_bytes(plan.files))) as archive:
-        archive.extractall(folder)
-    environment = {
-        "PATH": os.environ["PATH"],
-        "GOOGLE_CLOUD_PROJECT": "demo-bundles",
-        "K_SERVICE": plan.entry["name"],
-        "XYNERGY_FUNCTION_URL": "https://us-central1-demo-bundles.cloudfunctions.net/{function}",
-        "XYNERGY_INVOKER": "{function}-invoker@demo-bundles.iam.gserviceaccount.com",
-        "XYNERGY_CURSOR_KEY": "a-key-for-cursors-of-this-test-only",
-        **extra,
-    }
-    return subprocess.run(
-        [str(python), "-I", "-X", "utf8", str(SCRIPT), str(folder), plan.entry["entry_point"], method, path],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-
-
-def call(plan: Plan, python: Path, folder: Path, method: str, path: str) -> Mapping[str, Any]:
-    """Return what a bundle's function answered."""
-    done = start(plan, python, folder, method, path, {})
-    assert done.returncode == 0, done.stderr[-3000:]
-    answer: Mapping[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return answer
-
-
-@pytest.mark.parametrize("name", [entry["name"] for entry in ENTRIES])
-def test_bundle_answers_in_an_environment_of_its_own(
-    name: str, plans: dict[str, Plan], environments: Environments, tmp_path: Path
-) -> None:
-    plan = plans[name]
-    entry = plan.entry
-    method = entry["method"] if entry["kind"] == "http" else "POST"
-    answer = call(plan, environments.python(plan.files["requirements.txt"]), tmp_path, method, _path(entry))
-    assert answer["shadowed"] == [], "a requirement provides a package of our names"
-    assert answer["foreign"] == []
-    if entry["kind"] == "http" and entry["public"]:
-        assert answer["status"] == Operation(entry).bare_status, answer["body"]
-    elif entry["kind"] == "http":
-        assert answer["status"] == 401, answer["body"]
-        assert answer["type"] == "application/problem+json"
-    else:
-        assert answer["status"] in {401, 403}, answer["body"]
-
-
-@pytest.mark.parametrize(
-    "variable", ["FIRESTORE_EMULATOR_HOST", "FIREBASE_AUTH_EMULATOR_HOST", "BIGQUERY_EMULATOR_HOST"]
-)
-def test_bundle_refuses_to_start_in_the_cloud_with_an_emulator(
-    variable: str, plans: dict[str, Plan], environments: Environments, tmp_path: Path
-) -> None:
-    """Clients of an emulator accept unsigned tokens: such a process must not come up at all."""
-    plan = plans["platform-health"]
-    python = environments.python(plan.files["requirements.txt"])
-    done = start(plan, python, tmp_path, "GET", "/", {variable: "127.0.0.1:1"})
-    assert done.returncode != 0
-    assert f"{variable} set outside the local cloud" in done.stderr
-
-
-def _path(entry: Mapping[str, Any]) -> str:
-    if entry["kind"] != "http":
-        return "/"
-    count = entry["path"].count("{")
-    return "/" + "/".join(["0197a3c2-5b7e-7d21-9c4e-3f8a1b2c4d5e"] * count)
