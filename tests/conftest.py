@@ -103,10 +103,14 @@ def cloud_environment(
 def cloud(emulators: TestEmulators, cloud_environment: Mapping[str, str]) -> Iterator[Stack]:
     """The local cloud with this repository's functions, on the emulators of the session, started once.
 
-    Schedules fire by hand only (``cloud.fire``), so that no test depends on the clock.
+    Schedules fire by hand only (``cloud.fire``), so that no test depends on the clock. At the end no function may have
+    tried what it did not declare (``triggers.local.permitted``).
     """
     with local_stack(cloud_environment, emulators) as stack, tapped(stack):
         yield stack
+        log = stack.local.services["host"].log.read_text(encoding="utf-8", errors="replace")
+        undeclared = {line for line in log.splitlines() if "does not declare" in line}
+        assert not undeclared, "functions did what they have no permission for"
 
 
 @pytest.fixture

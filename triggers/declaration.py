@@ -37,11 +37,11 @@ class Function:
     Attributes:
         needs: Permission to reason. Permissions: ``firestore:read``, ``firestore:write``, ``bigquery:read``,
             ``bigquery:write``, ``bigquery:administer``, ``bigquery:erase`` (whole data sets), ``storage:read``,
-            ``storage:write``,
-            ``storage:archive`` (adding to the copies of the audit trail, and reading them), ``storage:sign`` (links,
-            signed as the function's own account), ``pubsub:publish:<topic>``, ``tasks:enqueue:<function>``,
-            ``redis:use``, ``kms:use`` (tenants' data keys, unwrapped by the one key-encryption key),
-            ``firebase:administer`` (accounts at the identity provider). Every reason is a sentence.
+            ``storage:write``, ``storage:archive`` (adding to the copies of the audit trail, and reading them),
+            ``storage:sign`` (links, signed as the function's own account), ``pubsub:publish:<topic>``,
+            ``tasks:enqueue:<function>``, ``redis:use``, ``kms:use`` (tenants' data keys, unwrapped by the one
+            key-encryption key), ``firebase:administer`` (accounts at the identity provider). Every reason is a
+            sentence.
         secrets: Environment variable to reason; each is a secret of the same name in Secret Manager.
         memory: Memory of an instance in MiB.
         timeout: Seconds until the platform ends a call.

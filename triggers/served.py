@@ -12,7 +12,7 @@ import functions_framework
 from common.errors import ConfigurationError
 from triggers.declaration import Declaration
 from triggers.exchange import Exchange, HttpAnswer
-from triggers.runtime import process_clients
+from triggers.runtime import clients_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse
@@ -83,7 +83,7 @@ def serve(handler: Handler, name: str, declaration: Declaration, pipeline: Pipel
     """
 
     def served(request: flask.Request) -> flask.Response:
-        exchange = Exchange(request.environ, process_clients())
+        exchange = Exchange(request.environ, clients_of(request.environ))
         answer = pipeline.answer(exchange)
         response = flask.Response(answer.body, status=answer.status_line)
         response.headers.clear()
@@ -91,7 +91,7 @@ def serve(handler: Handler, name: str, declaration: Declaration, pipeline: Pipel
         return response
 
     def direct(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        exchange = Exchange(environ, process_clients())
+        exchange = Exchange(environ, clients_of(environ))
         answer = pipeline.answer(exchange)
         exchange.drain()
         start_response(answer.status_line, answer.wire_headers(exchange))

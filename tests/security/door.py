@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import io
 import json
 from collections.abc import Iterator, Mapping
@@ -29,7 +30,7 @@ from tests.common.google import Google
 from tests.operations import Operation
 from tests.stack import Stack
 from triggers.local.functions import read_manifest
-from triggers.local.host import build_app
+from triggers.local.host import permitted
 from triggers.local.router import Router
 
 
@@ -56,7 +57,7 @@ class Door:
         self.clients.replace(firestore_client, stack.clients.get(firestore_client))
         firebase_auth._get_client(self.clients.get(firebase_app))._token_verifier.request = google
         self.log = io.StringIO()
-        self._router = Router(read_manifest(), build_app, _no_control)
+        self._router = Router(read_manifest(), functools.partial(permitted, process=self.clients), _no_control)
         self._bodies: dict[str, tuple[str, bytes]] = {}
 
     def send(
@@ -147,7 +148,6 @@ def opened(stack: Stack) -> Iterator[Door]:
     """Serve every function in this process as in production, until the end of the block."""
     door = Door(stack, Google())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("triggers.served.process_clients", lambda: door.clients)
         patch.setattr("google.auth.transport.requests.Request", _transport(door.google))
         try:
             yield door

@@ -6,6 +6,7 @@ Started by the local cloud as ``python -m triggers.local.host --port PORT --cont
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib
 import logging
 import sys
@@ -20,9 +21,12 @@ from functions_framework import _function_registry as registry
 from functions_framework import execution_id
 from functions_framework._http.gunicorn import GunicornApplication
 
+from common.clients.registry import Clients
 from triggers.local.functions import MANIFEST_FILE, LocalFunction, read_manifest
+from triggers.local.permitted import Permitted
 from triggers.local.processes import LOOPBACK
 from triggers.local.router import Router, WsgiApp
+from triggers.runtime import CLIENTS, process_clients
 
 THREADS = 48
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "server", "date"}
@@ -42,6 +46,23 @@ def build_app(function: LocalFunction) -> WsgiApp:
     signature = registry.get_func_signature_type(function.entry_point, None)
     framework._configure_app(app, handler, signature)  # noqa: SLF001 - the framework is pinned and compared by a test
     return app
+
+
+def permitted(function: LocalFunction, process: Clients) -> WsgiApp:
+    """Return the application of a function that has the permissions it declared and no others.
+
+    Args:
+        function: Which function.
+        process: The clients that all functions of the process share.
+    """
+    app = build_app(function)
+    clients = Permitted(process, function.name, function.declaration.needs)
+
+    def served(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        environ[CLIENTS] = clients
+        return app(environ, start_response)
+
+    return served
 
 
 def control_proxy(port: int) -> WsgiApp:
@@ -72,7 +93,8 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--manifest", type=Path, default=MANIFEST_FILE)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING)
-    router = Router(read_manifest(options.manifest), build_app, control_proxy(options.control))
+    build = functools.partial(permitted, process=process_clients())
+    router = Router(read_manifest(options.manifest), build, control_proxy(options.control))
     GunicornApplication(
         router,
         LOOPBACK,
