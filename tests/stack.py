@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import pytest
 import requests
 
+from common.clients.firestore import firestore_client
 from common.clients.registry import Clients
 from common.settings import Settings
 from triggers.local.cloud import LocalCloud
@@ -277,6 +278,13 @@ class Stack:
     def wait_for(condition: Callable[[], Found], deadline: float = 30, what: str = "") -> Found:
         """Poll until ``condition`` returns something true, and return it."""
         return wait_for(condition, deadline, what=what)
+
+    def documents(self) -> Iterator[tuple[str, str]]:
+        """Yield path and fields of every document of the project, technical ones included."""
+        for collection in self.clients.get(firestore_client).collections():
+            # One query for all that lies below, at any depth: asking each document for its collections takes minutes.
+            for snapshot in collection.recursive().stream(timeout=120):
+                yield snapshot.reference.path, str(snapshot.to_dict())
 
     def settled(self, deadline: float = 60) -> None:
         """Wait until no delivery of a document or a message waits or is under way."""

@@ -73,12 +73,7 @@ def spy(cloud: Stack) -> Iterator[Spy]:
 
 def everything_stored(stack: Stack) -> Iterator[tuple[str, str]]:
     """Yield every document of the project, technical ones included, and every file."""
-    client: firestore.Client = stack.clients.get(firestore_client)
-
-    for collection in client.collections():
-        # One query for all that lies below, at any depth: asking each document for its collections takes minutes here.
-        below = collection.recursive().stream(timeout=120)
-        yield from ((each.reference.path, str(each.to_dict())) for each in below)
+    yield from stack.documents()
     files = stack.clients.get(storage_client)
     for bucket in (stack.settings.content_bucket, stack.settings.report_bucket):
         yield from ((f"{bucket}/{blob.name}", str(blob.download_as_bytes())) for blob in files.list_blobs(bucket))
