@@ -72,7 +72,7 @@ def settle(stack: Stack, tenant: TenantHandle, mark: str) -> Holdings:
     ids["dead_letter_id"] = _dead_letter(stack, mark)
     ids["audit_id"] = _audits(tenant, mark, hub)
     ids |= _clusters_and_export(tenant, mark)
-    ids["alert_id"] = _alerts(tenant, keywords[1:3])
+    ids["alert_id"] = _alerts(stack, tenant, keywords[1:3])
     ids |= settle_people(stack, tenant, mark)
     ids |= settle_rights(stack, tenant, mark)
     ids |= settle_accounts(stack, tenant.tenant_id, ids["user_id"], mark)
@@ -145,7 +145,7 @@ def _keywords(tenant: TenantHandle, mark: str, hub: str) -> list[str]:
     return [row["value"]["keyword_id"] for row in answer.json()["rows"]]
 
 
-def _alerts(tenant: TenantHandle, keywords: list[str]) -> str:
+def _alerts(stack: Stack, tenant: TenantHandle, keywords: list[str]) -> str:
     """Let the ranks of keywords fall; return the id of one of the alerts that this raises."""
     now = datetime.now(UTC)
     rows = [
@@ -164,9 +164,11 @@ def _alerts(tenant: TenantHandle, keywords: list[str]) -> str:
 
     def raised() -> list[dict[str, Any]]:
         items: list[dict[str, Any]] = tenant.client.get("/v1/aso/alerts").json()["items"]
-        return items if len(items) == len(keywords) else []
+        assert len(items) == len(keywords), f"{len(items)}, and {stack.local.dispatcher.pending()} deliveries wait"
+        return items
 
-    return str(wait_for(raised, 60, every=0.2, what="alerts are raised")[0]["alert_id"])
+    # Events of other tests may come first.
+    return str(wait_for(raised, 180, every=0.2, what="alerts are raised")[0]["alert_id"])
 
 
 def _import(tenant: TenantHandle, mark: str) -> str:

@@ -188,7 +188,7 @@ def test_retention_is_planned_chosen_and_enforced(cloud: Stack, acme: Admin) -> 
         "type": "t",
         "status": "succeeded",
     }
-    times = {"created_at": old, "updated_at": old, "created_by": "somebody", "function": "f"}
+    times = {"created_at": old, "updated_at": old, "created_by": "somebody", "function": "aso-export-run"}
     client.document(f"jobs/{name}").set({**document, **times})
     assert planned(acme, None) == 0
     assert planned(acme, {"operational": 40}) == 1
