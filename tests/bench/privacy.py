@@ -1,9 +1,9 @@
 """Access export and erasure of a person with ten thousand records, against plain batches of reads and deletions.
 
 The peers know the ids beforehand, render nothing, check nothing and leave nothing behind: they are what the database
-itself takes for as many documents. A walk asks for pages of 300 by a field's value, which the emulator answers by reading
-the whole collection, unlike Firestore: the seconds grow with all that is stored. Memory is what Python allocated at most, measured in runs of their own, because
-measuring slows them down.
+itself takes for as many documents. A walk asks for pages of 300 by a field's value, which the emulator answers by
+reading the whole collection, unlike Firestore: the seconds grow with all that is stored. Memory is what Python allocated
+at most, measured in runs of their own, because measuring slows them down.
 """
 
 from __future__ import annotations
