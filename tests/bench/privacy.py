@@ -2,7 +2,7 @@
 
 The peers know the ids beforehand, render nothing, check nothing and leave nothing behind: they are what the database
 itself takes for as many documents. A walk asks for pages of 300 by a field's value, which the emulator answers by
-reading the whole collection, unlike Firestore: the seconds grow with all that is stored. Memory is what Python allocated
+reading the whole collection, unlike Firestore: the seconds grow with all that is stored. Memory is what Python took
 at most, measured in runs of their own, because measuring slows them down.
 """
 
