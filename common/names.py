@@ -8,10 +8,11 @@ Persian, Indic scripts and emoji, and the marks that help right-to-left text, ar
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import Annotated
 
-from pydantic import AfterValidator, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, StringConstraints
 from pydantic_core import PydanticCustomError
 
 LONGEST = 200
@@ -23,6 +24,20 @@ BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 _REFUSED = r"\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufdd0-\ufdef\ufff9-\ufffb\ufffe\uffff"
 PATTERN = rf"^[^{_REFUSED}]+$"
 """Controls, separators of lines, overrides, embeddings and isolates of direction, annotations, noncharacters."""
+_READABLE = re.compile(PATTERN)
+
+
+def require_readable(text: object) -> object:
+    """Refuse characters that control, separate or turn around what is read, in words; the schema has the pattern.
+
+    Raises:
+        PydanticCustomError: ``name_characters``.
+    """
+    if isinstance(text, str) and text and not _READABLE.fullmatch(text):
+        raise PydanticCustomError(
+            "name_characters", "a name is one line without control characters and without any that turn text around"
+        )
+    return text
 
 
 def checked_name(text: str) -> str:
@@ -50,5 +65,6 @@ Name = Annotated[
     str,
     StringConstraints(min_length=1, max_length=LONGEST, pattern=PATTERN),
     AfterValidator(checked_name),
+    BeforeValidator(require_readable),
 ]
 """A name of anything that people call by one."""
