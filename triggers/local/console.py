@@ -46,6 +46,7 @@ def facts(cloud: LocalCloud) -> dict[str, str]:
         "Functions": cloud.url,
         "Operations": f"{cloud.url}/v1/docs",
         "Control": f"{cloud.url}/_local",
+        "Sign-in": cloud.settings.identity_url,
         "Project": cloud.project,
         "Operator key": cloud.operator_key,
         "Data and logs": str(cloud.folder),
