@@ -110,7 +110,13 @@ class Counts:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._counts: dict[tuple[str, Resource], tuple[float, int]] = {}
+        self._let_through: dict[tuple[str, Resource], int] = {}
         self._lock = threading.Lock()
+
+    def let_through(self, tenant_id: str, resource: Resource) -> int:
+        """Return how many were let through by now; asked before they are counted."""
+        with self._lock:
+            return self._let_through.get((tenant_id, resource), 0)
 
     def remembered(self, tenant_id: str, resource: Resource) -> int | None:
         """Return a count that is young enough, or None."""
@@ -118,19 +124,31 @@ class Counts:
             until, used = self._counts.get((tenant_id, resource), (0.0, 0))
             return used if self._clock() < until else None
 
-    def remember(self, tenant_id: str, resource: Resource, used: int) -> None:
-        """Keep what was counted."""
+    def remember(self, tenant_id: str, resource: Resource, used: int, since: int) -> None:
+        """Keep what was counted.
+
+        Args:
+            tenant_id: Whose.
+            resource: What was counted.
+            used: The count.
+            since: What ``let_through`` said before counting: what was let through meanwhile may not be in the count. If
+                it is, too many are remembered, which only makes the next one count earlier.
+        """
         with self._lock:
-            now = self._clock()
-            self._counts = {key: entry for key, entry in self._counts.items() if entry[0] > now}
-            self._counts[tenant_id, resource] = (now + REMEMBERED, used)
+            now, key = self._clock(), (tenant_id, resource)
+            meanwhile = max(0, self._let_through.get(key, 0) - since)
+            self._counts = {known: entry for known, entry in self._counts.items() if entry[0] > now}
+            self._counts[key] = (now + REMEMBERED, used + meanwhile)
+            self._let_through = {known: n for known, n in self._let_through.items() if known in self._counts}
 
     def add(self, tenant_id: str, resource: Resource, adding: int) -> None:
         """Raise a remembered count by what was let through."""
         with self._lock:
-            known = self._counts.get((tenant_id, resource))
+            key = (tenant_id, resource)
+            self._let_through[key] = self._let_through.get(key, 0) + adding
+            known = self._counts.get(key)
             if known is not None:
-                self._counts[tenant_id, resource] = (known[0], known[1] + adding)
+                self._counts[key] = (known[0], known[1] + adding)
 
 
 def counts_memory(_: Settings) -> Counts:
@@ -182,8 +200,9 @@ def room(context: Context, resource: Resource, adding: int = 1) -> int | None:
     memory = context.clients.get(counts_memory)
     used = memory.remembered(context.tenant_id, resource)
     if used is None or limit - used - adding < limit * ROOMY:
+        since = memory.let_through(context.tenant_id, resource)
         used = counted(context, resource)
-        memory.remember(context.tenant_id, resource, used)
+        memory.remember(context.tenant_id, resource, used, since)
     return max(0, limit - used)
 
 

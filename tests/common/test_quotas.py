@@ -101,6 +101,17 @@ def test_far_from_the_limit_one_count_does_for_a_minute_and_near_to_it_every_che
     assert quotas.room(context, "keywords", 950) == 997, "counted anew: 950 more would be near the limit"
 
 
+def test_what_is_let_through_while_somebody_counts_is_not_forgotten() -> None:
+    counts = Counts(Clock())
+    since = counts.let_through("acme", "keywords")
+    counts.add("acme", "keywords", 2)
+    counts.remember("acme", "keywords", 5, since)
+    assert counts.remembered("acme", "keywords") == 7
+    counts.remember("acme", "keywords", 6, counts.let_through("acme", "keywords"))
+    assert counts.remembered("acme", "keywords") == 6
+    assert counts.remembered("other", "keywords") is None
+
+
 def test_an_unlimited_resource_is_not_counted_at_all(clients: Clients) -> None:
     context = a_tenant(clients, quotas_agreed={"keywords": None})
     quotas.check(context, "keywords", adding=10**12)
