@@ -69,7 +69,7 @@ def test_a_competitor_counts_once_with_its_best_position() -> None:
 
 CONVERSIONS = st.dictionaries(
     st.sampled_from(["informational", "commercial", "transactional"]),
-    st.builds(Conversion, visits=st.floats(0, 1e6), conversions=st.floats(0, 1e4)),
+    st.builds(Conversion, visits=st.integers(0, 10**6), conversions=st.floats(0, 1e4)),
 )
 
 

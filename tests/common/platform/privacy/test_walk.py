@@ -160,7 +160,10 @@ def documents(draw: st.DrawFn) -> list[tuple[str, dict[str, int], int]]:
     for entity in draw(st.lists(st.sampled_from(ENTITIES), min_size=1, max_size=6)):
         finders = [each for each in entity.personal if each.identifies and each.field != entity.key]
         whose = {each.field: draw(st.sampled_from([0, 1])) for each in finders if draw(st.booleans())}
-        # Fields that are declared to be of one person never hold two.
+        # Fields that are declared to be of one person never hold two, nor do those that take the whole record along.
+        whole = [each.field for each in finders if each.erasure == "delete" and each.field in whose]
+        if whole:
+            whose |= dict.fromkeys(whole, whose[whole[0]])
         whose |= {each.field: whose[each.of] for each in finders if each.field in whose and each.of in whose}
         found.append((entity.name, whose, draw(st.sampled_from([0, 1]))))
     return found
