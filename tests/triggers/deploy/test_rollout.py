@@ -296,12 +296,12 @@ def test_what_has_passed_stays_when_only_marks_are_left() -> None:
     assert stuck >= 2
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200, deadline=None)
 @given(first=st.integers(0, 60), second=st.integers(0, 60), late=st.booleans(), changed=CHANGED)
 def test_a_failure_after_a_crash_leaves_nothing_half_way(
     first: int, second: int, late: bool, changed: set[str]
 ) -> None:
-    """The run that takes over fails, too: everything is where it was before both, or has passed."""
+    """The run that takes over fails, too: everything is where it was before both, or stays where it has passed."""
     cloud = running()
     old = cloud.shares
     cloud.changed, cloud.fail_at, cloud.late, cloud.crash = set(changed), first, late, True
@@ -312,6 +312,8 @@ def test_a_failure_after_a_crash_leaves_nothing_half_way(
     else:
         return
     half = {name: shares.get(cloud.services_[name].latest, 0) for name, shares in cloud.shares.items()}
+    # What got all traffic in all functions has passed, whether its marks were off when the first run died or not.
+    ground = cloud.shares if all(share == 100 for share in half.values()) else old
     cloud.seen.clear()
     waiting = set(cloud.changed)
     cloud.calls, cloud.fail_at, cloud.crash = 0, second, False
@@ -321,7 +323,7 @@ def test_a_failure_after_a_crash_leaves_nothing_half_way(
         for name, shares in cloud.seen:
             assert shares.get(cloud.services_[name].latest, 0) >= half[name] or waiting, "no step back"
     elif second > 0:  # before its first look it knows of nothing that it could send back
-        everything_old_or_everything_new(cloud, old, outcome)
+        everything_old_or_everything_new(cloud, ground, outcome)
 
 
 @pytest.mark.parametrize("how", ["bad", "flaky"])
