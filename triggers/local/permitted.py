@@ -108,8 +108,8 @@ class _Reading:
         raise PermissionDenied("the function does not declare firestore:write")
 
 
-class _Queues:
-    """The client of Cloud Tasks, for the queues of some functions."""
+class _Asking:
+    """A client some of whose calls ask for a permission first; all others are handed on."""
 
     def __init__(self, real: Any, require: Callable[[str], None]) -> None:
         self._real = real
@@ -117,21 +117,18 @@ class _Queues:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)
+
+
+class _Queues(_Asking):
+    """The client of Cloud Tasks, for the queues of some functions."""
 
     def create_task(self, request: Mapping[str, Any], **options: Any) -> Any:
         self._require(f"tasks:enqueue:{request['parent'].rpartition('/')[2]}")
         return self._real.create_task(request=request, **options)
 
 
-class _Topics:
+class _Topics(_Asking):
     """The publisher, for some topics."""
-
-    def __init__(self, real: Any, require: Callable[[str], None]) -> None:
-        self._real = real
-        self._require = require
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._real, name)
 
     def publish(self, topic: str, data: bytes, **options: Any) -> Any:
         self._require(f"pubsub:publish:{topic.rpartition('/')[2]}")
